@@ -1,0 +1,29 @@
+//! What every phase's tests need: a server process, a socket, and the wire contract as data.
+//!
+//! What always holds: everything that waits has a deadline, so a hung server fails its test, and a
+//! server dies with the [`Server`] that started it, children included. A helper that cannot do its
+//! work panics at the caller's line with what it saw; this crate is for tests only.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`server`] | starts a binary on a free port, reads its first line, stops it, keeps its output |
+//! | [`folder`] | a data file of its own for each test |
+//! | [`client`] | a raw socket: bytes in any split out, one response after the other in |
+//! | [`contract`] | the wire contract as rows, run with the capabilities that a phase has |
+//! | [`browser`] | a headless browser, for pages that a person looks at |
+
+pub mod browser;
+pub mod client;
+pub mod contract;
+pub mod folder;
+pub mod server;
+
+use std::time::Duration;
+
+pub use client::{Client, Response, get, get_json, post_json};
+pub use folder::{DataFolder, wait_until};
+pub use server::{Exit, Server};
+
+/// How long any single step of a test may take. Far beyond what a step needs, also on a machine
+/// that is busy with something else; it is there to end a hang, not to measure.
+pub const DEADLINE: Duration = Duration::from_secs(30);
