@@ -477,7 +477,9 @@ fn route(request: &Request, system: &System) -> Result<Response, Response> {
         ("/query", "GET") => answer_query(query, system),
         ("/alerts", "GET") => Ok(Response::json(200, &json!(*locked(&system.rules)))),
         ("/health", "GET") => Ok(Response::json(200, &system.health())),
-        ("/", "GET") => Ok(Response::new(200, "text/html", include_str!("page.html"))),
+        ("/", "GET") => {
+            Ok(Response::new(200, "text/html; charset=utf-8", include_str!("page.html")))
+        }
         ("/metrics" | "/query" | "/alerts" | "/health" | "/", method) => {
             let allow = if path == "/metrics" { "Allow: GET, POST\r\n" } else { "Allow: GET\r\n" };
             let refusal = Response::error(405, format!("{method} is not for {path}"));

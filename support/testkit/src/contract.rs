@@ -299,7 +299,10 @@ fn bad_bodies() -> Vec<Row> {
         refused("refuses JSON that is cut off", r#"{"name":"m","value":1"#),
         refused("refuses bytes behind the object", r#"{"name":"m","value":1} x"#),
         refused("refuses an array", r#"[{"name":"m","value":1}]"#),
-        refused("refuses an array in the order of the fields", r#"["m",1]"#),
+        refused(
+            "refuses an array in the order of the fields",
+            r#"[[{"name":"m","value":1}],null,null]"#,
+        ),
         refused("refuses a number", "1"),
         refused("refuses null", "null"),
         refused("refuses an empty object", "{}"),
@@ -398,6 +401,12 @@ fn bad_batches() -> Vec<Row> {
             &batch(1_000, Some((999, &long))),
         ),
         post("names an item that is no object", 400, &["metrics[1]"], &batch(3, Some((1, "7")))),
+        post(
+            "refuses an item that is an array of fields",
+            400,
+            &["metrics[0]"],
+            r#"{"metrics":[["2025-09-17T13:45:23Z","m",1,"gauge",{}]]}"#,
+        ),
         post(
             "names an item of the wrong type",
             400,
