@@ -68,6 +68,21 @@ fn a_client_that_drips_bytes_is_cut_off_at_the_deadline() {
 }
 
 #[test]
+fn a_client_that_sends_too_much_still_reads_why_it_is_refused() {
+    let folder = DataFolder::new();
+    let server = start(&folder, &[]);
+    let body_len = 2 * 1024 * 1024;
+    let head =
+        format!("POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: {body_len}\r\n\r\n");
+    for _ in 0..10 {
+        let mut client = Client::connect(server.address()).unwrap();
+        client.send(head.as_bytes()).unwrap();
+        client.send(&vec![b' '; body_len]).unwrap();
+        assert_eq!(client.read_response().unwrap().status, 413);
+    }
+}
+
+#[test]
 fn survives_clients_that_connect_and_leave() {
     let folder = DataFolder::new();
     let server = start(&folder, &[]);
