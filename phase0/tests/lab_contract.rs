@@ -133,13 +133,11 @@ fn a_port_in_use_is_said_with_a_way_out() {
     let server = start(&folder, &[]);
     let port = server.address().port().to_string();
     let other = DataFolder::new();
-    let output = Command::new(PHASE0)
-        .args(["--port", &port, "--data-file"])
-        .arg(other.data_file())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8(output.stderr).unwrap();
+    let mut command = Command::new(PHASE0);
+    let command = command.args(["--port", &port, "--data-file"]).arg(other.data_file());
+    let exit = Server::run(command);
+    assert_eq!(exit.status.code(), Some(1));
+    let error = exit.stderr.join("\n");
     assert!(error.contains(&format!("port {port} is in use")), "{error}");
     assert!(error.contains("--port 0"), "{error}");
 }
@@ -157,9 +155,9 @@ fn bad_options_are_refused_with_exit_code_2() {
         &["--port", "65536"],
         &["--verbose"],
     ] {
-        let output = DataFolder::new().command(PHASE0, options).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{options:?}");
-        assert!(!output.stderr.is_empty(), "{options:?}");
+        let exit = Server::run(&mut DataFolder::new().command(PHASE0, options));
+        assert_eq!(exit.status.code(), Some(2), "{options:?}");
+        assert!(!exit.stderr.is_empty(), "{options:?}");
     }
 }
 

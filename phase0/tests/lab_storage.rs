@@ -136,30 +136,28 @@ fn damage_in_the_middle_is_said_with_its_line_and_stays() {
 fn a_data_file_in_use_is_refused() {
     let folder = DataFolder::new();
     let server = start(&folder, &[]);
-    let output = folder.command(PHASE0, &["--no-self-monitor"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8(output.stderr).unwrap();
+    let exit = Server::run(&mut folder.command(PHASE0, &["--no-self-monitor"]));
+    assert_eq!(exit.status.code(), Some(1));
+    let error = exit.stderr.join("\n");
     assert!(error.contains("is in use by another process"), "{error}");
     server.stop().assert_success();
 }
 
 #[test]
 fn a_data_file_that_cannot_be_opened_is_named() {
-    let output = Command::new(PHASE0)
-        .args(["--port", "0", "--data-file", "/no-such-folder/metrics.jsonl"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8(output.stderr).unwrap();
+    let missing = ["--port", "0", "--data-file", "/no-such-folder/metrics.jsonl"];
+    let exit = Server::run(Command::new(PHASE0).args(missing));
+    assert_eq!(exit.status.code(), Some(1));
+    let error = exit.stderr.join("\n");
     assert!(error.contains("cannot open /no-such-folder/metrics.jsonl"), "{error}");
 }
 
 #[test]
 fn what_is_no_regular_file_is_refused() {
-    let output = Command::new(PHASE0).args(["--port", "0", "--data-file", "/dev/zero"]).output();
-    let output = output.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8(output.stderr).unwrap();
+    let endless = ["--port", "0", "--data-file", "/dev/zero"];
+    let exit = Server::run(Command::new(PHASE0).args(endless));
+    assert_eq!(exit.status.code(), Some(1));
+    let error = exit.stderr.join("\n");
     assert!(error.contains("/dev/zero is not a regular file"), "{error}");
 }
 

@@ -43,6 +43,28 @@ impl Server {
     /// If it cannot be started, ends, or does not say so within [`DEADLINE`].
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
+        let mut server = Self::spawn(command);
+        let first = server.stdout.wait_for(|_| true, DEADLINE);
+        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
+        match address.and_then(|address| address.parse().ok()) {
+            Some(address) => server.address = address,
+            None => panic!("{command:?} did not say where it listens: {server}"),
+        }
+        server
+    }
+
+    /// Runs `command`, which is to end by itself: a refused option, a port in use.
+    ///
+    /// # Panics
+    /// If it cannot be started or does not end within [`DEADLINE`].
+    #[track_caller]
+    pub fn run(command: &mut Command) -> Exit {
+        Self::spawn(command).wait()
+    }
+
+    /// The guard exists before anything is waited for, so that a failed start kills the process too.
+    #[track_caller]
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -52,16 +74,7 @@ impl Server {
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let stdout = Lines::collect(child.stdout.take().expect("stdout is piped"));
         let stderr = Lines::collect(child.stderr.take().expect("stderr is piped"));
-        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        // The guard exists before the first wait, so that a failed start kills the process too.
-        let mut server = Self { child, address: unknown, stdout, stderr };
-        let first = server.stdout.wait_for(|_| true, DEADLINE);
-        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
-        match address.and_then(|address| address.parse().ok()) {
-            Some(address) => server.address = address,
-            None => panic!("{command:?} did not say where it listens: {server}"),
-        }
-        server
+        Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), stdout, stderr }
     }
 
     /// Where it listens.
@@ -262,6 +275,15 @@ mod tests {
         assert_eq!(exit.status.code(), Some(3));
         assert_eq!(exit.stdout.last().unwrap(), "last");
         assert_eq!(exit.stderr, ["to-stderr"]);
+    }
+
+    #[test]
+    fn runs_what_ends_by_itself() {
+        let exit = Server::run(&mut shell("echo out; echo err >&2; exit 2"));
+        assert_eq!(
+            (exit.status.code(), exit.stdout, exit.stderr),
+            (Some(2), vec!["out".into()], vec!["err".into()])
+        );
     }
 
     #[test]
