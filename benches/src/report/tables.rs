@@ -1,0 +1,223 @@
+//! From a record to tables: figures by subject, every round, failures by kind, counted costs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use load_gen::{Failure, table::grouped};
+
+use super::table::{Cell, Table};
+use crate::{
+    analysis::{self, Versus, waterfall},
+    measure::{CostMeasure, Measure},
+    record::{AblationRecord, Cost, Failures, Record, Run, Series, WorkloadRecord},
+    statistics::{Spread, Verdict},
+};
+
+/// What the tables of a workload begin with: the figure that a shared machine disturbs least.
+pub const STAIRCASE: [Measure; 7] = [
+    Measure::CpuPerRequest,
+    Measure::RequestsPerSecond,
+    Measure::LatencyP50,
+    Measure::LatencyP99,
+    Measure::LatencyP999,
+    Measure::LatencyMax,
+    Measure::PeakMemory,
+];
+
+/// The subjects that a workload was run on, in the record's order.
+pub fn subjects_of<'a>(record: &'a Record, workload: &WorkloadRecord) -> Vec<&'a str> {
+    let ran: BTreeSet<&str> = workload.runs.iter().map(|run| run.subject.as_str()).collect();
+    let ids = record.subjects.iter().map(|subject| subject.id.as_str());
+    ids.filter(|id| ran.contains(id)).collect()
+}
+
+/// One row a subject: medians, their ranges, and each as a multiple of the baseline's, which is the
+/// first subject unless another is asked for.
+pub fn staircase(
+    record: &Record,
+    workload: &WorkloadRecord,
+    measures: &[Measure],
+    baseline: Option<&str>,
+) -> Table {
+    let subjects = subjects_of(record, workload);
+    let baseline = baseline.or(subjects.first().copied()).unwrap_or_default();
+    let mut head = vec!["server".to_owned()];
+    head.extend(measures.iter().map(|measure| measure.label().to_owned()));
+    head.push("failed requests".to_owned());
+    let row = |subject: &&str| {
+        let figures = measures.iter().map(|m| figure(workload, subject, baseline, *m));
+        let failed = failed_cell(workload, subject);
+        [Cell::from(*subject)].into_iter().chain(figures).chain([failed]).collect()
+    };
+    Table {
+        caption: format!(
+            "{}: medians with the smallest and largest round; × is the multiple of {baseline}",
+            workload.id
+        ),
+        head,
+        rows: subjects.iter().map(row).collect(),
+    }
+}
+
+fn figure(workload: &WorkloadRecord, subject: &str, baseline: &str, measure: Measure) -> Cell {
+    let Some(analysis::Cell { spread, versus }) = workload.cell(subject, baseline, measure) else {
+        return Cell::absent();
+    };
+    let notes = range(spread, measure).into_iter().chain(versus.map(versus_text)).collect();
+    Cell { text: measure.format(spread.median), notes, is_bad: false }
+}
+
+fn range(spread: Spread, measure: Measure) -> Option<String> {
+    let (min, max) = (measure.format(spread.min), measure.format(spread.max));
+    (min != max).then(|| format!("{min} to {max}"))
+}
+
+/// `2.00 ×`, or why that cannot be said.
+pub fn versus_text(versus: Versus) -> String {
+    match versus.verdict {
+        Verdict::Significant => format!("{} ×", ratio(versus.ratio)),
+        Verdict::InsideNoise => "inside the noise".to_owned(),
+        Verdict::TooFewRounds => "too few rounds to compare".to_owned(),
+    }
+}
+
+/// A multiple: two digits below ten, whole from there on.
+pub fn ratio(ratio: f64) -> String {
+    if ratio < 9.95 { format!("{ratio:.2}") } else { format!("{ratio:.0}") }
+}
+
+fn failed_cell(workload: &WorkloadRecord, subject: &str) -> Cell {
+    let runs = runs_of(workload, subject);
+    let (failed, total) = runs.fold((0, 0), |(failed, total), run| {
+        let requests = run.load.requests;
+        (failed + requests.failed, total + requests.succeeded + requests.failed)
+    });
+    if failed == 0 {
+        return Cell::from("none");
+    }
+    let share = failed as f64 / total as f64 * 100.0;
+    Cell {
+        text: grouped(failed),
+        notes: vec![format!("{share:.2} % of {}", grouped(total))],
+        is_bad: workload.failures == Failures::AreWrong,
+    }
+}
+
+fn runs_of<'a>(workload: &'a WorkloadRecord, subject: &'a str) -> impl Iterator<Item = &'a Run> {
+    let is_first = move |run: &&Run| run.subject == subject && run.series == Series::First;
+    workload.runs.iter().filter(is_first)
+}
+
+/// One row a run, in the order in which they ran.
+pub fn rounds(workload: &WorkloadRecord) -> Table {
+    let mut head = vec!["round".to_owned(), "server".to_owned()];
+    head.extend(Measure::ALL.iter().map(|measure| measure.label().to_owned()));
+    head.push("failed".to_owned());
+    head.push("stored".to_owned());
+    Table {
+        caption: format!("{}: every round", workload.id),
+        head,
+        rows: workload.runs.iter().map(round).collect(),
+    }
+}
+
+fn round(run: &Run) -> Vec<Cell> {
+    let again = if run.series == Series::Again { " (again)" } else { "" };
+    let figures = Measure::ALL
+        .iter()
+        .map(|measure| measure.of(run).map_or_else(Cell::absent, |f| measure.format(f).into()));
+    let stored = Cell {
+        text: super::integrity_text(&run.integrity),
+        is_bad: !run.integrity.is_fine(),
+        ..Cell::default()
+    };
+    [Cell::from(run.round.to_string()), Cell::from(format!("{}{again}", run.subject))]
+        .into_iter()
+        .chain(figures)
+        .chain([Cell::from(grouped(run.load.requests.failed)), stored])
+        .collect()
+}
+
+/// Failed requests of a subject by kind, over all rounds of its first series.
+pub fn failures_of(workload: &WorkloadRecord, subject: &str) -> BTreeMap<Failure, u64> {
+    let mut sum = BTreeMap::new();
+    for (kind, count) in runs_of(workload, subject).flat_map(|run| &run.load.failures) {
+        *sum.entry(*kind).or_default() += count;
+    }
+    sum
+}
+
+/// Requests of a subject that succeeded, over all rounds of its first series.
+pub fn successes_of(workload: &WorkloadRecord, subject: &str) -> u64 {
+    runs_of(workload, subject).map(|run| run.load.requests.succeeded).sum()
+}
+
+/// Every kind of failure that occurred in a workload.
+pub fn failure_kinds(workload: &WorkloadRecord) -> Vec<Failure> {
+    let first = workload.runs.iter().filter(|run| run.series == Series::First);
+    let kinds: BTreeSet<Failure> =
+        first.flat_map(|run| run.load.failures.keys().copied()).collect();
+    kinds.into_iter().collect()
+}
+
+/// One row a subject, one column a kind of failure; nothing where no request failed.
+pub fn failures(record: &Record, workload: &WorkloadRecord) -> Option<Table> {
+    let kinds = failure_kinds(workload);
+    if kinds.is_empty() {
+        return None;
+    }
+    let mut head = vec!["server".to_owned(), "succeeded".to_owned()];
+    head.extend(kinds.iter().map(ToString::to_string));
+    let row = |subject: &str| {
+        let failed = failures_of(workload, subject);
+        let counts = kinds.iter().map(|kind| failed.get(kind).copied().unwrap_or(0));
+        let counts =
+            counts.map(|count| if count == 0 { Cell::absent() } else { grouped(count).into() });
+        [Cell::from(subject), Cell::from(grouped(successes_of(workload, subject)))]
+            .into_iter()
+            .chain(counts)
+            .collect()
+    };
+    Some(Table {
+        caption: format!("{}: requests by outcome, all rounds together", workload.id),
+        head,
+        rows: subjects_of(record, workload).into_iter().map(row).collect(),
+    })
+}
+
+/// Counted costs of a request; nothing where none were looked at.
+pub fn costs(workload: &WorkloadRecord) -> Option<Table> {
+    if workload.costs.is_empty() {
+        return None;
+    }
+    let mut head = vec!["server".to_owned()];
+    head.extend(CostMeasure::ALL.iter().map(|measure| measure.label().to_owned()));
+    let row = |costs: &crate::record::Costs| {
+        let cells = CostMeasure::ALL.iter().map(|measure| match measure.of(costs) {
+            Cost::Counted { per_request, .. } => Cell::from(measure.format(*per_request)),
+            Cost::NotCounted { reason } => Cell::with_note("not counted", reason),
+        });
+        [Cell::from(&costs.subject)].into_iter().chain(cells).collect()
+    };
+    Some(Table {
+        caption: format!("{}: counted costs of a request", workload.id),
+        head,
+        rows: workload.costs.iter().map(row).collect(),
+    })
+}
+
+/// One row a step of an ablation.
+pub fn ablation(record: &Record, ablation: &AblationRecord, measure: Measure) -> Table {
+    let rows = waterfall(record, ablation, measure).into_iter().map(|step| {
+        let against = step.versus.map_or_else(Cell::absent, |versus| versus_text(versus).into());
+        let notes = range(step.spread, measure).into_iter().collect();
+        let figure = Cell { text: measure.format(step.spread.median), notes, is_bad: false };
+        vec![Cell::from(step.change), Cell::from(step.subject), figure, against]
+    });
+    Table {
+        caption: format!("{}: {} step by step", ablation.toggle, measure.label()),
+        head: ["change", "server", measure.label(), "against the step before"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: rows.collect(),
+    }
+}
