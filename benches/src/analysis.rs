@@ -21,7 +21,7 @@ pub struct Cell {
 /// A figure against another.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Versus {
-    /// The median as a multiple of the other's.
+    /// As a multiple of the other's in the same round: the median of the rounds.
     pub ratio: f64,
     /// Whether that means anything.
     pub verdict: Verdict,
@@ -51,11 +51,10 @@ impl WorkloadRecord {
 
     /// What the twin differs from itself by.
     pub fn noise(&self, measure: Measure) -> Option<Noise> {
-        let first = self.values(&self.twin, Series::First, measure);
-        Noise::of(&first, &self.values(&self.twin, Series::Again, measure))
+        Noise::of(&self.twin_ratios(measure))
     }
 
-    /// A subject's figure, compared with that of `baseline`.
+    /// A subject's figure, compared with that of `baseline` in the same rounds.
     pub fn cell(&self, subject: &str, baseline: &str, measure: Measure) -> Option<Cell> {
         let values = self.values(subject, Series::First, measure);
         let spread = Spread::of(&values)?;
@@ -78,11 +77,31 @@ impl WorkloadRecord {
     }
 
     fn versus(&self, subject: &str, other: &str, measure: Measure) -> Option<Versus> {
-        let values = self.values(subject, Series::First, measure);
-        let others = self.values(other, Series::First, measure);
-        let verdict = verdict(&values, &others, self.noise(measure)?)?;
-        let ratio = Spread::of(&values)?.median / Spread::of(&others)?.median;
-        Some(Versus { ratio, verdict })
+        let ratios = self.ratios((subject, Series::First), (other, Series::First), measure);
+        let verdict = verdict(&ratios, &self.twin_ratios(measure))?;
+        Some(Versus { ratio: Spread::of(&ratios)?.median, verdict })
+    }
+
+    fn twin_ratios(&self, measure: Measure) -> Vec<f64> {
+        self.ratios((&self.twin, Series::Again), (&self.twin, Series::First), measure)
+    }
+
+    /// One series as multiples of another, round by round. A round that lacks either of them, or in
+    /// which one is zero, has no ratio.
+    fn ratios(&self, of: (&str, Series), to: (&str, Series), measure: Measure) -> Vec<f64> {
+        let value = |(subject, series): (&str, Series), round: u32| {
+            let mut runs = self.runs.iter();
+            let run = runs
+                .find(|run| run.round == round && run.series == series && run.subject == subject)?;
+            measure.of(run).filter(|value| *value > 0.0)
+        };
+        let rounds = 1..=self.rounds();
+        rounds.filter_map(|round| Some(value(of, round)? / value(to, round)?)).collect()
+    }
+
+    /// How many rounds were begun.
+    pub fn rounds(&self) -> u32 {
+        self.runs.iter().map(|run| run.round).max().unwrap_or(0)
     }
 }
 
@@ -122,6 +141,15 @@ mod tests {
         assert_eq!(cell.spread.rounds, 5);
         assert_eq!(workload.cell("slow", "slow", Measure::LatencyP50).unwrap().versus, None);
         assert_eq!(workload.cell("absent", "slow", Measure::LatencyP50), None);
+    }
+
+    #[test]
+    fn a_round_that_lacks_a_run_has_no_ratio() {
+        let mut workload = sample::record().workloads.remove(0);
+        workload.runs.retain(|run| run.round > 1 || run.subject == "slow");
+        let cell = workload.cell("fast", "slow", Measure::RequestsPerSecond).unwrap();
+        assert_eq!(cell.spread.rounds, 4);
+        assert_eq!(cell.versus.unwrap().verdict, Verdict::TooFewRounds);
     }
 
     #[test]

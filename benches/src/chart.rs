@@ -46,7 +46,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// For a page that has [`THEME`] and [`STYLE`]: as wide as its box, and never scaled.
+    /// For the report, which has the theme and the style: as wide as its box, and never scaled.
     pub fn inline(&self) -> Markup {
         html! {
             svg.chart role="img" aria-label=(self.accessible_name())

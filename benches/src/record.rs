@@ -163,7 +163,8 @@ pub struct WorkloadRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failures {
-    /// Something is wrong: the load is one that every server must take.
+    /// Something is wrong: the load is one that every server must take, or refuse in good order
+    /// with 429 or 503.
     AreWrong,
     /// They are what the workload is about: how a server behaves beyond its limits.
     AreFindings,

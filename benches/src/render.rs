@@ -8,12 +8,13 @@
 //! | `table=environment`, `table=commands` | machine and build; how to measure it again |
 //! | `figure=M workload=W subject=S [of=median\|min\|max]` | one figure in a sentence |
 //! | `figure=M workload=W subject=S versus=S` | a ratio with its verdict |
-//! | `chart=M workload=W`, `chart=percentiles …`, `chart=outcomes …` | a picture in [`CHARTS`] |
+//! | `chart=M workload=W`, `chart=percentiles …`, `chart=outcomes …` | a picture in `docs/images/results` |
 //! | `chart=waterfall ablation=T [workload=W] [measure=M]` | a waterfall |
 //!
 //! Each stands in `<!-- record: NAME … --> … <!-- /record -->`; `M` is a name of
-//! [`crate::chart::measures`]. What always holds: nothing outside the comments is touched, rendering
-//! twice is rendering once, and equal records give equal bytes.
+//! [`crate::chart::measures`]. A line that states a limit or a setting, and looks measured all the
+//! same, says so with `<!-- not a measurement -->`. What always holds: nothing outside the comments
+//! is touched, rendering twice is rendering once, and equal records give equal bytes.
 
 mod content;
 mod marker;

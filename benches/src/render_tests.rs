@@ -1,3 +1,5 @@
+//! Rendering as a whole: over folders, and over Markdown that nobody would write.
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use proptest::prelude::*;
@@ -133,6 +135,8 @@ fn outside(text: &str) -> Vec<String> {
 }
 
 proptest! {
+    // A picture is drawn in most cases, and twice; more cases would take longer than they tell.
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn rendering_twice_is_rendering_once_and_nothing_outside_is_touched(
         pieces in prop::collection::vec(piece(), 0..12)

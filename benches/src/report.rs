@@ -87,15 +87,16 @@ fn how_to_read() -> Markup {
     html! {
         h2 { "How to read this page" }
         p {
-            "Every dot is one round: the server was started fresh, warmed up and measured. The thick \
-             line is the median of the rounds. In every round one server ran twice; its second series \
-             is drawn as rings. What the two differ by is the noise of this machine, drawn as a grey \
-             band around each median."
+            "Every dot is one run of a server that was started fresh for it; dots at the same height \
+             ran in the same round. The thick line is the median of the rounds. In every round the \
+             first server ran twice; its second series is drawn as rings. What the two differ by is \
+             the noise of this machine, drawn as a grey band around each median."
         }
         p {
-            "A difference counts only when the rounds of the two servers separate and their medians \
-             are further apart than the noise. Everything else is called inside the noise, whatever \
-             the medians say."
+            "Servers are compared round by round, as multiples of each other, so that a machine that \
+             slows down for a while slows both. A difference counts only when its multiples separate \
+             from those of the twin and their median is outside the band. Everything else is called \
+             inside the noise, whatever the medians say."
         }
         p {
             "Trust the server's processor time first: it is read from the operating system for the \

@@ -1,18 +1,22 @@
-//! When two series of rounds differ, and when they only look as if they did.
+//! When two servers differ, and when they only look as if they did.
 //!
-//! A shared machine is noisy, its noise is not normal, and rounds are few, so nothing here assumes
-//! a distribution. A difference is **significant** when both hold:
+//! A shared machine is noisy, its noise is not normal, it drifts, and rounds are few. So runs are
+//! compared only with their neighbours of the same round, by their **ratio**: a machine that becomes
+//! half as fast in the third round halves both. And nothing here assumes a distribution.
 //!
-//! 1. The rounds separate: the exact two-sided Mann-Whitney test (Mann and Whitney, 1947) gives at
-//!    most [`P_MAX`]. With five rounds each this is so only if every round of one is beyond every
-//!    round of the other, that is, if the ranges do not overlap.
-//! 2. The medians are further apart than the **noise band**, which is measured: the same server runs
-//!    twice in every round (A B C A'), and what A and A' differ by is what nothing can be read into.
+//! The first server, the **twin**, runs twice in every round (A B C A'). The ratios of A' to A are
+//! what a ratio looks like when there is no difference. A difference between B and C is
+//! **significant** when both hold:
+//!
+//! 1. The ratios of C to B separate from those of A' to A: the exact two-sided Mann-Whitney test
+//!    (Mann and Whitney, 1947) gives at most [`P_MAX`]. With five rounds this is so only if every
+//!    ratio of the one is beyond every ratio of the other.
+//! 2. Their median is outside the **noise band**, which is as wide as the twin differs from itself.
 //!
 //! The first alone would call a steady half per cent a discovery, because a test asks only whether
-//! a difference is there. The second alone would trust two lucky medians.
+//! a difference is there. The second alone would trust a lucky median.
 
-/// One chance in a hundred that rounds of equal servers separate so. Five rounds that separate
+/// One chance in a hundred that ratios of equal servers separate so. Five rounds that separate
 /// completely have 2 in 252; four have 2 in 70, so four never suffice.
 pub const P_MAX: f64 = 0.01;
 
@@ -23,6 +27,10 @@ pub const ROUNDS_MIN: usize = 5;
 /// (Mytkowicz et al., "Producing Wrong Data Without Doing Anything Obviously Wrong", 2009), and a
 /// pair of runs does not show that.
 pub const BAND_MIN: f64 = 0.01;
+
+/// A twin that leans to one side in every round, by more than this, is no accident of noise. Five
+/// rounds lean one way by chance once in sixteen times, so the lean must also be worth a warning.
+pub const LEAN_MAX: f64 = 0.05;
 
 /// The middle and the ends of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +55,7 @@ impl Spread {
     }
 }
 
-/// What two series say about two servers.
+/// What the rounds say about two servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// They differ: see the rule above.
@@ -63,41 +71,40 @@ pub enum Verdict {
 pub struct Noise {
     /// As a share of the value, at least [`BAND_MIN`]: 0.05 is five per cent either way.
     pub band: f64,
-    /// Whether the pair passes for equal. If not, something favoured a place in the rounds (a
-    /// neighbour, heat, a filling disk), and no verdict of this comparison deserves trust.
+    /// Whether the pair passes for equal. If not, something favours a place in the rounds (heat, a
+    /// filling disk, connections of the run before), and ratios are off by about the band.
     pub is_quiet: bool,
 }
 
 impl Noise {
-    /// From the two series of the twin. The band is the larger of what their medians differ by and
-    /// what a round of one typically differs from the same round of the other by.
-    pub fn of(first: &[f64], again: &[f64]) -> Option<Self> {
-        let medians = distance(Spread::of(first)?.median, Spread::of(again)?.median)?;
-        let mut by_round: Vec<f64> =
-            first.iter().zip(again).filter_map(|(a, b)| distance(*a, *b)).collect();
-        by_round.sort_by(f64::total_cmp);
-        let typical = if by_round.is_empty() { 0.0 } else { middle(&by_round) };
-        let is_quiet = p_value(first, again) > P_MAX || medians <= BAND_MIN;
-        Some(Self { band: BAND_MIN.max(medians).max(typical), is_quiet })
+    /// From the ratios of A' to A, round by round. The band is the larger of what their median is
+    /// off by and what a round is typically off by.
+    pub fn of(twin: &[f64]) -> Option<Self> {
+        let lean = from_one(Spread::of(twin)?.median);
+        let by_round: Vec<f64> = twin.iter().map(|ratio| from_one(*ratio)).collect();
+        let typical = Spread::of(&by_round)?.median;
+        let leans_always = twin.iter().all(|ratio| *ratio > 1.0) || twin.iter().all(|r| *r < 1.0);
+        let is_restless = twin.len() >= ROUNDS_MIN && leans_always && lean > LEAN_MAX;
+        Some(Self { band: BAND_MIN.max(lean).max(typical), is_quiet: !is_restless })
     }
 }
 
-/// Applies the rule to two series. Nothing where a median is zero, since a ratio to it says nothing.
-pub fn verdict(one: &[f64], other: &[f64], noise: Noise) -> Option<Verdict> {
-    let apart = distance(Spread::of(one)?.median, Spread::of(other)?.median)?;
-    Some(if one.len().min(other.len()) < ROUNDS_MIN {
+/// Applies the rule to the ratios of two servers and those of the twin, round by round.
+pub fn verdict(ratios: &[f64], twin: &[f64]) -> Option<Verdict> {
+    let apart = from_one(Spread::of(ratios)?.median);
+    let noise = Noise::of(twin)?;
+    Some(if ratios.len().min(twin.len()) < ROUNDS_MIN {
         Verdict::TooFewRounds
-    } else if apart > noise.band && p_value(one, other) <= P_MAX {
+    } else if apart > noise.band && p_value(ratios, twin) <= P_MAX {
         Verdict::Significant
     } else {
         Verdict::InsideNoise
     })
 }
 
-/// By how much the larger exceeds the smaller, as a share of the smaller: the same both ways.
-fn distance(one: f64, other: f64) -> Option<f64> {
-    let (smaller, larger) = (one.min(other), one.max(other));
-    (smaller > 0.0).then(|| larger / smaller - 1.0)
+/// How far a ratio is from one, the same for its inverse.
+fn from_one(ratio: f64) -> f64 {
+    ratio.max(1.0 / ratio) - 1.0
 }
 
 fn middle(sorted: &[f64]) -> f64 {
@@ -159,16 +166,15 @@ mod tests {
     use proptest::prelude::*;
 
     const QUIET: [f64; 5] = [100.0, 101.0, 99.5, 100.5, 99.0];
+    const QUIET_AGAIN: [f64; 5] = [100.5, 99.8, 100.9, 99.1, 100.2];
+    const OTHER: [f64; 5] = [99.8, 100.9, 99.1, 100.2, 100.4];
 
-    fn scaled(values: &[f64], factor: f64) -> Vec<f64> {
-        values.iter().map(|value| value * factor).collect()
+    fn ratios(of: [f64; 5], to: [f64; 5]) -> [f64; 5] {
+        std::array::from_fn(|round| of[round] / to[round])
     }
 
-    /// The noise of a twin whose second series is the first in another order.
-    fn noise(series: &[f64]) -> Noise {
-        let mut again = series.to_vec();
-        again.rotate_left(2);
-        Noise::of(series, &again).unwrap()
+    fn twin() -> [f64; 5] {
+        ratios(QUIET_AGAIN, QUIET)
     }
 
     #[test]
@@ -181,57 +187,73 @@ mod tests {
 
     #[test]
     fn equal_servers_are_called_equal() {
-        let other = [99.8, 100.9, 99.1, 100.2, 100.4];
-        assert_eq!(verdict(&QUIET, &other, noise(&QUIET)), Some(Verdict::InsideNoise));
-        assert!(noise(&QUIET).is_quiet);
+        assert_eq!(verdict(&ratios(OTHER, QUIET), &twin()), Some(Verdict::InsideNoise));
+        assert!(Noise::of(&twin()).unwrap().is_quiet);
     }
 
     #[test]
     fn twenty_per_cent_show_in_five_quiet_rounds() {
         for factor in [1.2, 1.0 / 1.2] {
-            let other = scaled(&QUIET, factor);
-            assert_eq!(verdict(&QUIET, &other, noise(&QUIET)), Some(Verdict::Significant));
+            let other = OTHER.map(|value| value * factor);
+            assert_eq!(verdict(&ratios(other, QUIET), &twin()), Some(Verdict::Significant));
         }
     }
 
     #[test]
     fn twenty_per_cent_drown_in_noise() {
         let noisy = [100.0, 140.0, 80.0, 125.0, 95.0];
-        let other = scaled(&[130.0, 82.0, 101.0, 90.0, 144.0], 1.2);
-        assert_eq!(verdict(&noisy, &other, noise(&noisy)), Some(Verdict::InsideNoise));
+        let again = [130.0, 82.0, 101.0, 90.0, 144.0];
+        let other = [95.0, 128.0, 103.0, 84.0, 138.0].map(|value| value * 1.2);
+        let found = verdict(&ratios(other, noisy), &ratios(again, noisy));
+        assert_eq!(found, Some(Verdict::InsideNoise));
+    }
+
+    #[test]
+    fn a_machine_that_becomes_slower_hides_no_difference() {
+        let slower = [1.0, 0.9, 0.5, 0.1, 0.05];
+        let on_it = |values: [f64; 5]| -> [f64; 5] {
+            std::array::from_fn(|round| values[round] * slower[round])
+        };
+        let (first, again) = (on_it(QUIET), on_it(QUIET_AGAIN));
+        let other = on_it(OTHER.map(|value| value * 1.2));
+        let found = verdict(&ratios(other, first), &ratios(again, first));
+        assert_eq!(found, Some(Verdict::Significant));
     }
 
     #[test]
     fn a_steady_difference_inside_the_band_is_noise() {
-        let steady = [100.0, 100.01, 100.02, 100.03, 100.04];
-        let other = scaled(&steady, 1.005);
-        assert!(p_value(&steady, &other) <= P_MAX, "the rounds do separate");
-        assert_eq!(verdict(&steady, &other, noise(&steady)), Some(Verdict::InsideNoise));
+        let steady = [0.999, 1.0, 1.0, 1.0, 1.001];
+        let other = steady.map(|ratio| ratio * 1.005);
+        assert!(p_value(&steady, &other) <= P_MAX, "the ratios do separate");
+        assert_eq!(verdict(&other, &steady), Some(Verdict::InsideNoise));
     }
 
     #[test]
-    fn ranges_that_overlap_are_noise_even_where_medians_are_apart() {
-        let other = [121.0, 120.0, 122.0, 119.0, 98.0];
-        assert_eq!(verdict(&QUIET, &other, noise(&QUIET)), Some(Verdict::InsideNoise));
+    fn a_median_far_away_is_noise_where_a_round_is_not() {
+        let ratios = [1.21, 1.2, 1.22, 1.19, 0.98];
+        assert_eq!(verdict(&ratios, &twin()), Some(Verdict::InsideNoise));
     }
 
     #[test]
     fn four_rounds_are_too_few() {
-        let other = scaled(&QUIET[..4], 2.0);
-        assert_eq!(verdict(&QUIET[..4], &other, noise(&QUIET)), Some(Verdict::TooFewRounds));
+        let found = verdict(&[2.0, 2.0, 2.1, 1.9], &twin()[..4]);
+        assert_eq!(found, Some(Verdict::TooFewRounds));
+        assert_eq!(verdict(&[], &twin()), None);
+        assert_eq!(verdict(&[2.0; 5], &[]), None);
     }
 
     #[test]
-    fn a_pair_that_separates_is_not_quiet() {
-        let again = scaled(&QUIET, 1.1);
-        let noise = Noise::of(&QUIET, &again).unwrap();
+    fn a_twin_that_always_leans_one_way_is_not_quiet() {
+        let noise = Noise::of(&[1.1, 1.08, 1.12, 1.1, 1.06]).unwrap();
         assert!(!noise.is_quiet && noise.band > 0.09, "{noise:?}");
+        let both_ways = Noise::of(&[1.1, 1.08, 1.12, 0.9, 1.06]).unwrap();
+        assert!(both_ways.is_quiet && both_ways.band > 0.07, "{both_ways:?}");
     }
 
     #[test]
-    fn nothing_is_compared_with_zero() {
-        assert_eq!(Noise::of(&[0.0; 5], &[0.0; 5]), None);
-        assert_eq!(verdict(&[0.0; 5], &QUIET, noise(&QUIET)), None);
+    fn no_band_is_narrower_than_a_per_cent() {
+        assert!((Noise::of(&[1.0; 5]).unwrap().band - BAND_MIN).abs() < 1e-12);
+        assert_eq!(Noise::of(&[]), None);
     }
 
     /// From the tables of the exact distribution.

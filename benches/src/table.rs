@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use load_gen::{Failure, table::grouped};
+use load_gen::{
+    Failure, Limit,
+    table::{grouped, time},
+};
 
 use crate::{
     analysis::Versus,
@@ -11,7 +14,7 @@ use crate::{
     measure::{Better, CostMeasure, Measure},
     record::{Cost, Failures, Integrity, Pinning, Provenance, Record, Run, Series, WorkloadRecord},
     rounds::closes,
-    statistics::Verdict,
+    statistics::{ROUNDS_MIN, Spread, Verdict},
 };
 
 const THROUGHPUT: [Measure; 5] = [
@@ -199,9 +202,17 @@ fn is_closed_alone(workload: &WorkloadRecord, subject: &str) -> bool {
 
 /// Whether something is wrong with a run, beyond being slow.
 pub fn is_wrong(workload: &WorkloadRecord, run: &Run) -> bool {
+    let has_failed = run.load.connections.unsolicited > 0
+        || run.load.failures.keys().any(|failure| !is_refusal(*failure));
     !run.integrity.is_fine()
-        || (workload.failures == Failures::AreWrong && !run.load.is_all_fine())
+        || (workload.failures == Failures::AreWrong && has_failed)
         || run.load.requests.succeeded == 0
+}
+
+/// A server that says "not now" keeps its word about everything else: too many requests, or no room
+/// (RFC 6585, section 4; RFC 9110, section 15.6.4).
+fn is_refusal(failure: Failure) -> bool {
+    matches!(failure, Failure::Status(429 | 503))
 }
 
 impl WorkloadRecord {
@@ -211,14 +222,21 @@ impl WorkloadRecord {
 }
 
 fn notes(workload: &WorkloadRecord, subjects: &[&str], baseline: &str) -> Vec<String> {
-    let rounds = workload.runs.iter().map(|run| run.round).max().unwrap_or(0);
-    let mut notes = vec![format!(
-        "medians of {rounds} rounds; below, the smallest and the largest; × of {baseline}, ~ inside the noise"
-    )];
+    let rounds = match workload.rounds() {
+        1 => "1 round".to_owned(),
+        more => format!("{more} rounds"),
+    };
+    let mut notes = vec![format!("medians of {rounds}; below, the smallest and the largest")];
+    notes.push(format!(
+        "× of {baseline} in the same round, the median; ~ no more than the noise; ? too few rounds"
+    ));
     notes.push(match workload.is_quiet() {
+        Some(_) if (workload.rounds() as usize) < ROUNDS_MIN => {
+            format!("fewer than {ROUNDS_MIN} rounds: nothing here tells a difference from noise")
+        }
         Some(true) => format!("the same server twice ({}): equal, as it must be", workload.twin),
         Some(false) => format!(
-            "THE SAME SERVER TWICE ({}) DIFFERS: the machine was not quiet, believe nothing here",
+            "THE SAME SERVER TWICE ({}) DIFFERS in every round: ratios are off by about the noise",
             workload.twin
         ),
         None => format!("{} did not run twice: nothing is known about the noise", workload.twin),
@@ -227,6 +245,7 @@ fn notes(workload: &WorkloadRecord, subjects: &[&str], baseline: &str) -> Vec<St
         notes.push("* closes after each answer: it was given a connection for each request".into());
     }
     notes.extend(subjects.iter().flat_map(|subject| subject_notes(workload, subject)));
+    notes.extend(generator_notes(workload, subjects));
     notes.extend(futex_calls(workload));
     notes.extend(missing_costs(workload));
     notes
@@ -236,7 +255,7 @@ fn subject_notes(workload: &WorkloadRecord, subject: &str) -> Vec<String> {
     let mut notes = Vec::new();
     let rates: Vec<f64> =
         workload.runs_of(subject).filter_map(|run| run.load.rate.offered_rps).collect();
-    if let Some(spread) = crate::statistics::Spread::of(&rates) {
+    if let Some(spread) = Spread::of(&rates) {
         let offered = Measure::RequestsPerSecond.format(spread.median);
         notes.push(format!("{subject}: {offered} requests/s offered"));
     }
@@ -246,14 +265,6 @@ fn subject_notes(workload: &WorkloadRecord, subject: &str) -> Vec<String> {
     for run in workload.runs_of(subject).filter(|run| !run.integrity.is_fine()) {
         let again = if run.series == Series::Again { " (again)" } else { "" };
         notes.push(format!("{subject}, round {}{again}: {}", run.round, complaint(&run.integrity)));
-    }
-    let limited = workload.runs_of(subject).filter(|run| !run.load.generator.limits.is_empty());
-    let limited: Vec<&Run> = limited.collect();
-    if let Some(limit) = limited.first().and_then(|run| run.load.generator.limits.first()) {
-        let (count, all) = (limited.len(), workload.runs_of(subject).count());
-        notes.push(format!(
-            "{subject}: in {count} of {all} runs the generator may have been the limit: {limit}"
-        ));
     }
     notes
 }
@@ -296,6 +307,30 @@ pub fn complaint(integrity: &Integrity) -> String {
             grouped(*stored)
         ),
         Integrity::UncleanEnd { how } => format!("UNCLEAN END: {how}"),
+    }
+}
+
+/// When the figures may show the generator and not the server: whose, in how many runs, and why.
+fn generator_notes(workload: &WorkloadRecord, subjects: &[&str]) -> Option<String> {
+    let note = |subject: &&str| {
+        let limits = |run: &Run| run.load.generator.limits.first().copied();
+        let limited: Vec<Limit> = workload.runs_of(subject).filter_map(limits).collect();
+        let why = in_short(*limited.first()?);
+        let (count, all) = (limited.len(), workload.runs_of(subject).count());
+        Some(format!("{subject} in {count} of {all} runs ({why})"))
+    };
+    let notes: Vec<String> = subjects.iter().filter_map(note).collect();
+    let list = notes.join(", ");
+    (!notes.is_empty()).then(|| format!("the generator may have been the limit: {list}"))
+}
+
+fn in_short(limit: Limit) -> String {
+    match limit {
+        Limit::Cpu { share } => format!("busy {:.0} % of the time", share * 100.0),
+        Limit::CoreWait { share } => format!("without a core {:.0} % of the time", share * 100.0),
+        Limit::SendLag { p99_us } => format!("late by {} at p99", time(p99_us)),
+        Limit::LocalPorts => "out of local ports".to_owned(),
+        Limit::OpenFiles => "out of open files".to_owned(),
     }
 }
 
@@ -357,7 +392,10 @@ mod tests {
     fn failures_are_wrong_only_where_the_workload_says_so() {
         let mut record = sample::record();
         let workload = &mut record.workloads[0];
-        workload.runs[1].load.requests.failed = 1;
+        assert!(!is_wrong(workload, &workload.runs[1]));
+        workload.runs[1].load.failures = BTreeMap::from([(Failure::Status(503), 7)]);
+        assert!(!is_wrong(workload, &workload.runs[1]), "to refuse in good order is not wrong");
+        workload.runs[1].load.failures.insert(Failure::Reset, 1);
         assert!(is_wrong(workload, &workload.runs[1]));
         workload.failures = Failures::AreFindings;
         assert!(!is_wrong(workload, &workload.runs[1]));

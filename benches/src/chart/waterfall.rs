@@ -1,7 +1,7 @@
 //! What each change of an ablation bought: bars that begin where the one before ended.
 //!
 //! Only what the rounds can tell is painted as a gain or a loss. A difference inside the noise is
-//! hatched and called so, because a waterfall is read as a list of reasons.
+//! drawn empty and called so, because a waterfall is read as a list of reasons.
 
 use maud::{Markup, html};
 
@@ -55,11 +55,10 @@ impl Waterfall {
             .collect();
         Chart {
             title: format!("{} {}", self.question, measures::title(self.measure)),
-            note: "Green is better, red is worse, hatched is inside the noise.".to_owned(),
+            note: "Green is better, red is worse, dashed is inside the noise.".to_owned(),
             description: self.describe(),
             height_px: top_px + AXIS_PX,
             body: html! {
-                defs { (hatch()) }
                 (self.axis(scale, top_px))
                 @for row in &rows { (row) }
             },
@@ -139,15 +138,6 @@ impl Waterfall {
             (Verdict::Significant, Better::Lower) if is_less => "better",
             (Verdict::Significant, Better::Higher) if !is_less => "better",
             (Verdict::Significant, _) => "worse",
-        }
-    }
-}
-
-/// The fill of what the rounds cannot tell.
-fn hatch() -> Markup {
-    html! {
-        pattern #hatch width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
-            line.hatch x1="0" x2="0" y1="0" y2="6" {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::table::{Cell, Table};
+use super::table::{Cell, Columns, Table};
 use crate::record::{Pinning, Provenance, Record, SubjectKind, SubjectRecord};
 
 /// Everything that a figure of this record depends on.
@@ -20,7 +20,7 @@ pub(crate) fn section(record: &Record) -> Markup {
             section.card {
                 h3 { "Measure it again" }
                 pre tabindex="0" role="region" aria-label="Commands" { code { (commands(record)) } }
-                p.dim { "Your figures will differ; the ratios should not." }
+                p.dim { "Your figures will differ, the multiples hardly." }
             }
         }
     }
@@ -69,6 +69,7 @@ pub(crate) fn table(record: &Record) -> Table {
     let row = |(name, value): (&'static str, String)| vec![Cell::from(name), Cell::from(value)];
     Table {
         caption: "Where it was measured".to_owned(),
+        columns: Columns::Words,
         head: vec!["what".to_owned(), "value".to_owned()],
         rows: facts(&record.provenance).into_iter().map(row).collect(),
     }
@@ -78,6 +79,7 @@ fn subjects(record: &Record) -> Table {
     let head = ["server", "what it is", "options", "keep-alive", "pipelining", "stores", "build"];
     Table {
         caption: "What was compared".to_owned(),
+        columns: Columns::Words,
         head: head.map(str::to_owned).to_vec(),
         rows: record.subjects.iter().map(subject).collect(),
     }

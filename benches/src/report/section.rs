@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{
     charts, environment,
     summary::{self, Statement, Tone},
-    table::{Cell, Table},
+    table::{Cell, Columns, Table},
     tables,
 };
 use crate::{
@@ -22,6 +22,8 @@ pub(crate) fn record(record: &Record, is_one_of_many: bool) -> Markup {
             (facts(record))
             (statements(&summary::cautions(record)))
             (navigation(record))
+            h2 { "In short" }
+            (statements(&summary::in_short(record)))
             (overview(record))
             @for workload in &record.workloads { (workload_section(record, workload)) }
             @for ablation in &record.ablations { (ablation_section(record, ablation)) }
@@ -94,6 +96,7 @@ fn overview_table(record: &Record) -> Table {
     };
     Table {
         caption: "Server CPU-µs per request, by server and workload".to_owned(),
+        columns: Columns::Figures,
         head,
         rows: record.subjects.iter().map(|subject| row(&subject.id)).collect(),
     }

@@ -56,6 +56,17 @@ pub(crate) fn cautions(record: &Record) -> Vec<Statement> {
     cautions
 }
 
+/// Who is ahead in each workload, by what the servers' processors had to do; by throughput where
+/// the operating system does not tell.
+pub(crate) fn in_short(record: &Record) -> Vec<Statement> {
+    let leading = |workload: &WorkloadRecord| {
+        let measures = [Measure::CpuPerRequest, Measure::RequestsPerSecond];
+        let statement = measures.into_iter().find_map(|m| ranking(record, workload, m))?;
+        Some(Statement { topic: workload.id.clone(), ..statement })
+    };
+    record.workloads.iter().filter_map(leading).collect()
+}
+
 /// Everything that is to be said about a workload, what is wrong first.
 pub(crate) fn of_workload(record: &Record, workload: &WorkloadRecord) -> Vec<Statement> {
     let mut statements = wrongs(record, workload);
@@ -98,7 +109,7 @@ fn failed(workload: &WorkloadRecord, subject: &str) -> Option<String> {
     let kinds: Vec<String> = by_kind.keys().map(ToString::to_string).collect();
     let total = failed + tables::successes_of(workload, subject);
     let share = failed as f64 / total as f64 * 100.0;
-    (failed > 0).then(|| format!("{subject} {share:.1} % ({})", listed(&kinds)))
+    (failed > 0).then(|| format!("{subject} {share:.1}\u{a0}% ({})", listed(&kinds)))
 }
 
 fn noise(workload: &WorkloadRecord) -> Option<Statement> {
@@ -188,7 +199,7 @@ fn with_unit(measure: Measure, figure: &str) -> String {
 fn distances(measure: Measure, behind: &[(&str, f64)]) -> String {
     let distance = |ratio: f64| match measure.better() {
         Better::Lower => format!("{} times", tables::ratio(ratio)),
-        Better::Higher => format!("{:.0} %", ratio * 100.0),
+        Better::Higher => format!("{:.0}\u{a0}%", ratio * 100.0),
     };
     let Some(((nearest, ratio), others)) = behind.split_first() else { return String::new() };
     let (verb, of_that) = match measure {

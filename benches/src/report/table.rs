@@ -5,11 +5,22 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
+/// What the columns after the first hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// Figures, one below the other at the right.
+    Figures,
+    /// Words, which begin at the left.
+    Words,
+}
+
 /// A head and rows of the same length. The first column names the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// What it shows: its accessible name.
     pub caption: String,
+    /// What the columns hold.
+    pub columns: Columns,
     /// One name for each column.
     pub head: Vec<String>,
     /// As many cells as names.
@@ -51,7 +62,7 @@ impl Table {
     pub fn html(&self) -> Markup {
         html! {
             div.scroll tabindex="0" role="region" aria-label=(self.caption) {
-                table {
+                table.words[self.columns == Columns::Words] {
                     caption.unseen { (self.caption) }
                     thead { tr { @for name in &self.head { th scope="col" { (name) } } } }
                     tbody {
@@ -72,10 +83,14 @@ impl Table {
         }
     }
 
-    /// As a pipe table with a line end after each row. Figures are aligned to the right.
+    /// As a pipe table with a line end after each row.
     pub fn markdown(&self) -> String {
         let mut out = markdown_row(self.head.iter().map(|name| escaped(name)));
-        let rules = (0..self.head.len()).map(|column| if column == 0 { "---" } else { "---:" });
+        let other = match self.columns {
+            Columns::Figures => "---:",
+            Columns::Words => "---",
+        };
+        let rules = (0..self.head.len()).map(|column| if column == 0 { "---" } else { other });
         out.push_str(&markdown_row(rules.map(str::to_owned)));
         for row in &self.rows {
             out.push_str(&markdown_row(row.iter().map(cell_markdown)));
@@ -133,6 +148,7 @@ mod tests {
     fn table(text: &str) -> Table {
         Table {
             caption: "a table".to_owned(),
+            columns: Columns::Figures,
             head: vec!["name".to_owned(), "figure".to_owned()],
             rows: vec![vec![Cell::from(text), Cell::with_note("1", "0 to 2")]],
         }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use load_gen::{Failure, table::grouped};
 
-use super::table::{Cell, Table};
+use super::table::{Cell, Columns, Table};
 use crate::{
     analysis::{self, Versus, waterfall},
     measure::{CostMeasure, Measure},
-    record::{AblationRecord, Cost, Failures, Record, Run, Series, WorkloadRecord},
+    record::{AblationRecord, Cost, Costs, Failures, Record, Run, Series, WorkloadRecord},
     statistics::{Spread, Verdict},
 };
 
@@ -53,6 +53,7 @@ pub fn staircase(
             "{}: medians with the smallest and largest round; × is the multiple of {baseline}",
             workload.id
         ),
+        columns: Columns::Figures,
         head,
         rows: subjects.iter().map(row).collect(),
     }
@@ -115,6 +116,7 @@ pub fn rounds(workload: &WorkloadRecord) -> Table {
     head.push("stored".to_owned());
     Table {
         caption: format!("{}: every round", workload.id),
+        columns: Columns::Figures,
         head,
         rows: workload.runs.iter().map(round).collect(),
     }
@@ -179,6 +181,7 @@ pub fn failures(record: &Record, workload: &WorkloadRecord) -> Option<Table> {
     };
     Some(Table {
         caption: format!("{}: requests by outcome, all rounds together", workload.id),
+        columns: Columns::Figures,
         head,
         rows: subjects_of(record, workload).into_iter().map(row).collect(),
     })
@@ -191,18 +194,29 @@ pub fn costs(workload: &WorkloadRecord) -> Option<Table> {
     }
     let mut head = vec!["server".to_owned()];
     head.extend(CostMeasure::ALL.iter().map(|measure| measure.label().to_owned()));
-    let row = |costs: &crate::record::Costs| {
+    let row = |costs: &Costs| {
         let cells = CostMeasure::ALL.iter().map(|measure| match measure.of(costs) {
-            Cost::Counted { per_request, .. } => Cell::from(measure.format(*per_request)),
+            Cost::Counted { per_request, .. } => Cell {
+                text: measure.format(*per_request),
+                notes: futex_note(costs, *measure).into_iter().collect(),
+                is_bad: false,
+            },
             Cost::NotCounted { reason } => Cell::with_note("not counted", reason),
         });
         [Cell::from(&costs.subject)].into_iter().chain(cells).collect()
     };
     Some(Table {
         caption: format!("{}: counted costs of a request", workload.id),
+        columns: Columns::Figures,
         head,
         rows: workload.costs.iter().map(row).collect(),
     })
+}
+
+/// How often threads waited for each other, which is beside the system calls and not among them.
+fn futex_note(costs: &Costs, measure: CostMeasure) -> Option<String> {
+    let futex = costs.futex_per_request.filter(|_| measure == CostMeasure::Syscalls)?;
+    Some(format!("and {} futex", measure.format(futex)))
 }
 
 /// One row a step of an ablation.
@@ -215,6 +229,7 @@ pub fn ablation(record: &Record, ablation: &AblationRecord, measure: Measure) ->
     });
     Table {
         caption: format!("{}: {} step by step", ablation.toggle, measure.label()),
+        columns: Columns::Figures,
         head: ["change", "server", measure.label(), "against the step before"]
             .map(str::to_owned)
             .to_vec(),

@@ -239,7 +239,7 @@ fn costs(behaviour: &Behaviour) -> Costs {
     Costs {
         subject: behaviour.id.to_owned(),
         syscalls: Cost::Counted { per_request: (behaviour.cpu_us / 5.0).round(), requests: 500 },
-        futex_per_request: None,
+        futex_per_request: Some(0.5),
         allocations: Cost::Counted { per_request: 12.5, requests: 500 },
         instructions: Cost::NotCounted { reason: "valgrind is not installed".to_owned() },
     }

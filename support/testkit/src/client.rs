@@ -44,9 +44,18 @@ impl Client {
     /// # Errors
     /// Those of the connect.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        Self::connect_with_deadline(address, DEADLINE)
+    }
+
+    /// As [`Client::connect`], with a shorter wait for each answer: for a test that also expects
+    /// none.
+    ///
+    /// # Errors
+    /// Those of the connect.
+    pub fn connect_with_deadline(address: SocketAddr, deadline: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_read_timeout(Some(deadline))?;
         stream.set_write_timeout(Some(DEADLINE))?;
         Ok(Self { stream, unread: Vec::new() })
     }

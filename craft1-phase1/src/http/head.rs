@@ -1,0 +1,265 @@
+//! The head of a request: its first line and its fields (RFC 9112, sections 3 and 5).
+//!
+//! What always holds: a [`Head`] has one method, one target in one of the four forms, a Host where
+//! HTTP/1.1 wants one, and one answer to the question where the body ends. Each line is judged as
+//! it comes, so a bad one is refused without waiting for the rest.
+
+use std::mem;
+
+use super::cursor::{Cursor, Stop, is_blank, is_token_byte, is_value_byte};
+use super::framing::{Framing, FramingFields};
+use super::limits::{Limits, METHOD_BYTES_MAX};
+use super::refusal::Refusal;
+use super::target::{self, is_host};
+
+/// What a request says before its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// A token, at most 16 bytes. Its case counts (RFC 9110, section 9.1).
+    pub method: String,
+    /// The path without the query; `*` where an OPTIONS request means the server as a whole; empty
+    /// for CONNECT.
+    pub path: String,
+    /// The version that the answer may count on.
+    pub version: Version,
+    /// Every field, in order.
+    pub fields: Fields,
+    /// Where the body ends.
+    pub framing: Framing,
+    /// Whether the client waits for a word before it sends its body.
+    pub expects_continue: bool,
+}
+
+/// The two versions of HTTP that have this form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0: no Host needed, no chunks, no expectations.
+    Http10,
+    /// HTTP/1.1, and what a higher minor version is read as (RFC 9110, section 2.5).
+    Http11,
+}
+
+/// The fields of a head.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields(Vec<Field>);
+
+/// One field line, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// A token, as it was sent. Its case does not count (RFC 9110, section 5.1).
+    pub name: String,
+    /// Its bytes without the white space around them. Nothing says that they are UTF-8.
+    pub value: Vec<u8>,
+}
+
+/// A field that can have one value was given two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is given twice")]
+pub struct Repeated(pub &'static str);
+
+impl Fields {
+    /// The value of a field that must not be repeated.
+    pub fn single(&self, name: &'static str) -> Result<Option<&[u8]>, Repeated> {
+        let mut found = self.0.iter().filter(|field| field.is(name));
+        match (found.next(), found.next()) {
+            (first, None) => Ok(first.map(|field| &*field.value)),
+            _ => Err(Repeated(name)),
+        }
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Field> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Fields {
+    type Item = &'a Field;
+    type IntoIter = std::slice::Iter<'a, Field>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Field {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// A head on its way: the lines so far.
+#[derive(Debug, Default)]
+pub(super) struct HeadReader {
+    empty_line_passed: bool,
+    request_line: Option<RequestLine>,
+    section: Section,
+    fields: Fields,
+    host_given: bool,
+    framing: FramingFields,
+    expects_continue: bool,
+}
+
+#[derive(Debug, Clone)]
+struct RequestLine {
+    method: String,
+    path: String,
+    version: Version,
+}
+
+impl HeadReader {
+    /// Reads one more line. The empty one at the end makes the head.
+    pub(super) fn step(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        limits: &Limits,
+    ) -> Result<Option<Head>, Stop> {
+        let Some(line) = &self.request_line else {
+            // RFC 9112, section 2.2: some clients send an empty line behind a body, so one before
+            // a request is forgiven.
+            if cursor.peek()? == b'\r' && !self.empty_line_passed {
+                cursor.line_end(Refusal::LineEnd)?;
+                self.empty_line_passed = true;
+            } else {
+                self.request_line = Some(request_line(cursor, limits)?);
+            }
+            return Ok(None);
+        };
+        let line = line.clone();
+        match self.section.field_line(cursor, limits)? {
+            Some(field) => self.take(field, line.version, limits).map(|()| None),
+            None => self.finish(line).map(Some),
+        }
+        .map_err(Stop::Refused)
+    }
+
+    fn take(&mut self, field: Field, version: Version, limits: &Limits) -> Result<(), Refusal> {
+        if field.is("Host") {
+            // RFC 9112, section 3.2: 400 to a second Host and to a value that is not a host.
+            if mem::replace(&mut self.host_given, true) {
+                return Err(Refusal::HostRepeated);
+            }
+            if !is_host(&field.value) {
+                return Err(Refusal::Host);
+            }
+        } else if field.is("Content-Length") {
+            self.framing.content_length(&field.value, limits)?;
+        } else if field.is("Transfer-Encoding") {
+            self.framing.transfer_encoding(&field.value, version)?;
+        } else if field.is("Expect") && version == Version::Http11 {
+            // RFC 9110, section 10.1.1: HTTP/1.0 knows no expectations, and there we know none.
+            if !field.value.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Refusal::Expectation);
+            }
+            self.expects_continue = true;
+        }
+        self.fields.0.push(field);
+        Ok(())
+    }
+
+    fn finish(&mut self, line: RequestLine) -> Result<Head, Refusal> {
+        if !self.host_given && line.version == Version::Http11 {
+            return Err(Refusal::HostMissing);
+        }
+        let RequestLine { method, path, version } = line;
+        let framing = self.framing.framing();
+        let fields = mem::take(&mut self.fields);
+        let expects_continue = self.expects_continue;
+        Ok(Head { method, path, version, fields, framing, expects_continue })
+    }
+}
+
+// ANCHOR: request_line
+/// RFC 9112, section 3: method, blank, target, blank, version, and every blank is exactly one. The
+/// RFC lets a server forgive more white space, and names the attacks that this opens.
+fn request_line(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<RequestLine, Stop> {
+    let method = cursor.take_while(is_token_byte, METHOD_BYTES_MAX, Refusal::MethodTooLong)?;
+    if method.is_empty() {
+        return Err(Refusal::Method.into());
+    }
+    cursor.pass(|byte| byte == b' ', Refusal::Method)?;
+    let is_target_byte = |byte: u8| byte.is_ascii_graphic();
+    let target = cursor.take_while(is_target_byte, limits.target_bytes, Refusal::TargetTooLong)?;
+    cursor.pass(|byte| byte == b' ', Refusal::Target)?;
+    let path = target::path(method, target)?;
+    let version = version(cursor)?;
+    cursor.line_end(Refusal::LineEnd)?;
+    Ok(RequestLine { method: ascii(method), path: ascii(path), version })
+}
+
+/// RFC 9112, section 2.3: `HTTP/`, a digit, a point, a digit. Its case counts.
+fn version(cursor: &mut Cursor<'_>) -> Result<Version, Stop> {
+    for expected in *b"HTTP/" {
+        cursor.pass(|byte| byte == expected, Refusal::Version)?;
+    }
+    let major = cursor.pass(|byte| byte.is_ascii_digit(), Refusal::Version)?;
+    cursor.pass(|byte| byte == b'.', Refusal::Version)?;
+    let minor = cursor.pass(|byte| byte.is_ascii_digit(), Refusal::Version)?;
+    match (major, minor) {
+        (b'1', b'0') => Ok(Version::Http10),
+        (b'1', _) => Ok(Version::Http11),
+        _ => Err(Refusal::VersionUnsupported.into()),
+    }
+}
+// ANCHOR_END: request_line
+
+/// Token and target bytes are ASCII.
+fn ascii(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// A row of field lines up to an empty one, and what it has used of its limits. A head has one, and
+/// so has a body in chunks, where the fields are called trailers.
+#[derive(Debug, Default)]
+pub(super) struct Section {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Section {
+    /// RFC 9112, section 5: a name, a colon at once, white space, the value, white space.
+    pub(super) fn field_line(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        limits: &Limits,
+    ) -> Result<Option<Field>, Stop> {
+        let first = cursor.peek()?;
+        if first == b'\r' {
+            cursor.line_end(Refusal::LineEnd)?;
+            return Ok(None);
+        }
+        // RFC 9112, section 5.2: a folded line. And section 2.2: white space before the first one.
+        if is_blank(first) {
+            return Err(Refusal::Folded.into());
+        }
+        if self.lines == limits.fields {
+            return Err(Refusal::TooManyFields.into());
+        }
+        let start = cursor.position();
+        let bytes_max = limits.line_bytes.min(limits.head_bytes.saturating_sub(self.bytes));
+        let name = cursor.take_while(is_token_byte, bytes_max, Refusal::FieldsTooLong)?;
+        // RFC 9112, section 5.1: no white space between name and colon. A reader that trims it and
+        // one that does not would see two different fields.
+        if name.is_empty() {
+            return Err(Refusal::FieldName.into());
+        }
+        cursor.pass(|byte| byte == b':', Refusal::FieldName)?;
+        let bytes_max = bytes_max.saturating_sub(name.len() + 1);
+        let value = cursor.take_while(is_value_byte, bytes_max, Refusal::FieldsTooLong)?;
+        let otherwise = match cursor.peek()? {
+            b'\r' | b'\n' => Refusal::LineEnd,
+            _ => Refusal::FieldValue,
+        };
+        cursor.line_end(otherwise)?;
+        self.lines += 1;
+        self.bytes += cursor.position() - start;
+        Ok(Some(Field { name: ascii(name), value: trim(value).to_vec() }))
+    }
+}
+
+/// RFC 9110, section 5.5: the white space around a value is not part of it.
+pub(super) fn trim(value: &[u8]) -> &[u8] {
+    let start = value.iter().position(|byte| !is_blank(*byte)).unwrap_or(value.len());
+    let end = value.iter().rposition(|byte| !is_blank(*byte)).map_or(start, |at| at + 1);
+    &value[start..end]
+}

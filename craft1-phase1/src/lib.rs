@@ -1,0 +1,32 @@
+//! Craft 1, phase 1: metrics over HTTP/1.1, from raw sockets, with a thread for each connection.
+//!
+//! Everything that a web framework does for you is here to be read: every system call, every byte
+//! of HTTP, every deadline. The data flows through the files in this order:
+//!
+//! | file | what it does | replaced in |
+//! |---|---|---|
+//! | [`socket`] | socket, bind, listen, accept, recv, send, shutdown | phase 4 |
+//! | [`server`] | accepts, and gives each connection a thread | phase 2 |
+//! | [`connection`] | reads one request by its deadline, answers, closes | phase 4 |
+//! | [`http`] | bytes to a request, a response to bytes; no I/O | final |
+//! | [`service`] | the routes; no I/O either | |
+//! | [`json`] | a body to a batch of metrics, through a tree | phase 3 |
+//! | [`writer`] | a batch to lines in a file, under one lock | phase 4 |
+//! | [`telemetry`] | what the server knows of itself | |
+//! | [`shutdown`] | from a signal to the end | phase 4 |
+//!
+//! What always holds: everything that a client can send has a limit, everything that waits has a
+//! deadline, and a metric that was answered with 202 is in the file.
+//!
+//! It is naive on purpose, and each `Naive:` comment says what will hurt. `main.rs` puts the layers
+//! together; later phases import the ones that they keep from here.
+
+pub mod connection;
+pub mod http;
+pub mod json;
+pub mod server;
+pub mod service;
+pub mod shutdown;
+pub mod socket;
+pub mod telemetry;
+pub mod writer;
