@@ -6,6 +6,7 @@
 
 pub mod charts;
 pub(crate) mod environment;
+mod ranking;
 mod section;
 mod summary;
 pub mod table;

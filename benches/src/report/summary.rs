@@ -3,11 +3,13 @@
 //! What always holds: a rank is only said where the verdict of [`crate::analysis`] bears it, and
 //! what spoils a comparison is said before its results.
 
-use super::{integrity_text, listed, tables};
+use load_gen::{Reuse, table::decimal};
+
+use super::{integrity_text, listed, ranking::Ranking, tables};
 use crate::{
-    measure::{Better, Measure},
+    measure::Measure,
     record::{Failures, Pinning, Record, WorkloadRecord},
-    statistics::Verdict,
+    statistics::Spread,
 };
 
 /// A statement about a comparison.
@@ -61,8 +63,8 @@ pub(crate) fn cautions(record: &Record) -> Vec<Statement> {
 pub(crate) fn in_short(record: &Record) -> Vec<Statement> {
     let leading = |workload: &WorkloadRecord| {
         let measures = [Measure::CpuPerRequest, Measure::RequestsPerSecond];
-        let statement = measures.into_iter().find_map(|m| ranking(record, workload, m))?;
-        Some(Statement { topic: workload.id.clone(), ..statement })
+        let ranking = measures.into_iter().find_map(|m| Ranking::of(record, workload, m))?;
+        Some(Statement::new(Tone::Result, &workload.id, ranking.to_string()))
     };
     record.workloads.iter().filter_map(leading).collect()
 }
@@ -70,10 +72,13 @@ pub(crate) fn in_short(record: &Record) -> Vec<Statement> {
 /// Everything that is to be said about a workload, what is wrong first.
 pub(crate) fn of_workload(record: &Record, workload: &WorkloadRecord) -> Vec<Statement> {
     let mut statements = wrongs(record, workload);
+    statements.extend(closers(record, workload));
+    statements.extend(offered(record, workload));
     statements.extend(noise(workload));
     statements.extend(generator_limits(workload));
     for measure in [Measure::CpuPerRequest, Measure::RequestsPerSecond, Measure::LatencyP99] {
-        statements.extend(ranking(record, workload, measure));
+        let ranking = Ranking::of(record, workload, measure);
+        statements.extend(ranking.map(|r| Statement::new(Tone::Result, r.topic(), r.to_string())));
     }
     statements
 }
@@ -112,6 +117,36 @@ fn failed(workload: &WorkloadRecord, subject: &str) -> Option<String> {
     (failed > 0).then(|| format!("{subject} {share:.1}\u{a0}% ({})", listed(&kinds)))
 }
 
+/// Who could not be given the same load as the others.
+fn closers(record: &Record, workload: &WorkloadRecord) -> Option<Statement> {
+    let is_closer = |id: &&str| {
+        let mut runs = workload.runs.iter().filter(|run| run.subject == *id);
+        runs.any(|run| run.load.plan.reuse == Reuse::Close)
+    };
+    let subjects = tables::subjects_of(record, workload);
+    let (closers, keepers): (Vec<&str>, Vec<&str>) = subjects.into_iter().partition(is_closer);
+    (!closers.is_empty() && !keepers.is_empty()).then(|| {
+        let text = format!(
+            "A new one for each request of {}, which cannot keep one open; connecting is in their figures.",
+            listed(&closers)
+        );
+        Statement::new(Tone::Caution, "Connections", text)
+    })
+}
+
+/// How much was asked of each server, where the clock asked and not the server's answers.
+fn offered(record: &Record, workload: &WorkloadRecord) -> Option<Statement> {
+    let rate = |id: &str| {
+        let runs = workload.runs.iter().filter(|run| run.subject == id);
+        let rates: Vec<f64> = runs.filter_map(|run| run.load.rate.offered_rps).collect();
+        Spread::of(&rates).map(|rates| format!("{} to {id}", decimal(rates.median)))
+    };
+    let rates: Vec<String> =
+        tables::subjects_of(record, workload).into_iter().filter_map(rate).collect();
+    let text = format!("Requests a second by the clock, whatever the answers: {}.", listed(&rates));
+    (!rates.is_empty()).then(|| Statement::new(Tone::Result, "Offered", text))
+}
+
 fn noise(workload: &WorkloadRecord) -> Option<Statement> {
     let twin = &workload.twin;
     let restless = |is_quiet: bool| !is_quiet;
@@ -135,78 +170,68 @@ fn generator_limits(workload: &WorkloadRecord) -> Option<Statement> {
     Some(Statement::new(Tone::Caution, "Generator", text))
 }
 
-/// Who is ahead in a measure, and by how much.
-fn ranking(record: &Record, workload: &WorkloadRecord, measure: Measure) -> Option<Statement> {
-    let mut ranked: Vec<(&str, f64)> = tables::subjects_of(record, workload)
-        .into_iter()
-        .filter_map(|id| Some((id, workload.cell(id, id, measure)?.spread.median)))
-        .collect();
-    ranked.sort_by(|one, other| match measure.better() {
-        Better::Lower => one.1.total_cmp(&other.1),
-        Better::Higher => other.1.total_cmp(&one.1),
-    });
-    let (best, figure) = *ranked.first()?;
-    let figure = measure.format(figure);
-    let (mut ties, mut behind, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for (id, _) in &ranked[1..] {
-        let versus = workload.cell(id, best, measure).and_then(|cell| cell.versus);
-        match versus.map(|versus| (versus.verdict, versus.ratio)) {
-            Some((Verdict::Significant, ratio)) => {
-                behind.push((*id, ratio));
-            }
-            Some((Verdict::InsideNoise, _)) => ties.push(*id),
-            Some((Verdict::TooFewRounds, _)) | None => unknown.push(*id),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use load_gen::Failure;
+
+    fn said(record: &Record) -> Vec<(Tone, String)> {
+        let statements = of_workload(record, &record.workloads[0]).into_iter();
+        statements.map(|one| (one.tone, format!("{}: {}", one.topic, one.text))).collect()
+    }
+
+    #[track_caller]
+    fn assert_said(record: &Record, tone: Tone, expected: &str) {
+        let said = said(record);
+        let is_there = said.iter().any(|(at, text)| *at == tone && text.contains(expected));
+        assert!(is_there, "{expected:?} is not in {said:#?}");
+    }
+
+    #[test]
+    fn says_who_is_ahead_and_by_how_much() {
+        let record = sample::record();
+        let cpu = "fast is ahead with 49.50 CPU-µs a request. slow needs 2.00 times as much.";
+        assert_said(&record, Tone::Result, cpu);
+        assert_said(&record, Tone::Result, "slow reaches 50\u{a0}% of that.");
+        assert_eq!(in_short(&record)[0].topic, "single");
+    }
+
+    #[test]
+    fn what_went_wrong_comes_first() {
+        let mut record = sample::record();
+        let run = &mut record.workloads[0].runs[0];
+        run.load.requests.failed = 1_000;
+        run.load.failures.insert(Failure::Status(503), 1_000);
+        run.integrity = crate::record::Integrity::Lost { accepted: 1_000, stored: 990 };
+        let said = said(&record);
+        assert_eq!(said[0].0, Tone::Wrong);
+        assert!(said[0].1.contains("In round 1, slow: lost 10 of 1,000."), "{said:?}");
+        assert!(said[1].1.contains("slow 16.7\u{a0}% (status 503)"), "{said:?}");
+    }
+
+    #[test]
+    fn a_load_that_was_not_the_same_for_all_is_said() {
+        let mut record = sample::record();
+        for run in record.workloads[0].runs.iter_mut().filter(|run| run.subject == "slow") {
+            run.load.plan.reuse = Reuse::Close;
         }
-    }
-    let lead = match (ties.is_empty(), ranked.len()) {
-        (_, 1) => format!("{best}: {}.", with_unit(measure, &figure)),
-        (true, _) => format!("{best} is ahead with {}.", with_unit(measure, &figure)),
-        (false, _) => {
-            let leaders: Vec<&str> = [best].into_iter().chain(ties).collect();
-            format!(
-                "{} are ahead at about {}; what they differ by is inside the noise.",
-                listed(&leaders),
-                with_unit(measure, &figure)
-            )
+        assert_said(&record, Tone::Caution, "Connections: A new one for each request of slow");
+        let all = &mut record.workloads[0].runs;
+        for run in all {
+            run.load.plan.reuse = Reuse::Close;
         }
-    };
-    let behind = distances(measure, &behind);
-    let unknown = match unknown.as_slice() {
-        [] => String::new(),
-        unknown => format!(" There are too few rounds to place {}.", listed(unknown)),
-    };
-    Some(Statement::new(Tone::Result, topic(measure), format!("{lead}{behind}{unknown}")))
-}
-
-fn topic(measure: Measure) -> &'static str {
-    match measure {
-        Measure::CpuPerRequest => "Processor time",
-        Measure::RequestsPerSecond | Measure::MetricsPerSecond => "Throughput",
-        _ => "Latency",
+        assert!(said(&record).iter().all(|(_, text)| !text.starts_with("Connections")));
     }
-}
 
-fn with_unit(measure: Measure, figure: &str) -> String {
-    match measure {
-        Measure::CpuPerRequest => format!("{figure} CPU-µs a request"),
-        Measure::RequestsPerSecond => format!("{figure} requests/s"),
-        Measure::LatencyP99 => format!("a 99th percentile of {figure}"),
-        other => format!("{figure} ({})", other.label()),
+    #[test]
+    fn cautions_come_from_how_it_was_recorded() {
+        let mut record = sample::record();
+        assert_eq!(cautions(&record), []);
+        record.provenance.dirty = true;
+        record.provenance.interrupted = true;
+        record.provenance.pinning = Pinning::Unpinned;
+        let topics: Vec<String> = cautions(&record).into_iter().map(|one| one.topic).collect();
+        assert_eq!(topics, ["Interrupted", "Uncommitted changes", "Not pinned"]);
     }
-}
-
-/// ` phase0 needs 5.55 times as much, axum 6.10 times.`; empty where nobody is behind.
-fn distances(measure: Measure, behind: &[(&str, f64)]) -> String {
-    let distance = |ratio: f64| match measure.better() {
-        Better::Lower => format!("{} times", tables::ratio(ratio)),
-        Better::Higher => format!("{:.0}\u{a0}%", ratio * 100.0),
-    };
-    let Some(((nearest, ratio), others)) = behind.split_first() else { return String::new() };
-    let (verb, of_that) = match measure {
-        Measure::CpuPerRequest => ("needs", "as much"),
-        Measure::RequestsPerSecond | Measure::MetricsPerSecond => ("reaches", "of that"),
-        _ => ("takes", "as long"),
-    };
-    let others = others.iter().map(|(id, ratio)| format!(", {id} {}", distance(*ratio)));
-    format!(" {nearest} {verb} {} {of_that}{}.", distance(*ratio), others.collect::<String>())
 }

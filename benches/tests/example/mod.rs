@@ -11,12 +11,13 @@ use benches::record::{
 };
 use hdrhistogram::Histogram;
 use load_gen::{
-    Failure, Latency, Limit, Plan, Summary,
+    Failure, Latency, Limit, Plan, Reuse, Summary,
     summary::{Connections, Generator, Rate, Requests, SCHEMA},
 };
 
 const ROUNDS: u32 = 5;
 const REQUESTS: u64 = 20_000;
+const RIVALS: [&str; 2] = ["hyper-serde", "axum"];
 
 /// How a made-up server behaves in a made-up workload.
 #[derive(Clone, Copy)]
@@ -71,6 +72,9 @@ pub(crate) fn record() -> Record {
     overload.about =
         "Twice as many requests as the slowest server takes, for as long as it lasts.".into();
     overload.runs[3].integrity = Integrity::Lost { accepted: 20_000, stored: 19_987 };
+    for run in &mut overload.runs {
+        run.load.rate.offered_rps = Some(20_000.0);
+    }
     overload.runs[2].load.generator.limits = vec![Limit::Cpu { share: 0.96 }];
     Record {
         schema: SCHEMA_VERSION,
@@ -111,7 +115,7 @@ fn provenance() -> Provenance {
 }
 
 fn subject(id: &str) -> SubjectRecord {
-    let is_rival = ["hyper-serde", "axum"].contains(&id);
+    let is_rival = RIVALS.contains(&id);
     SubjectRecord {
         id: id.to_owned(),
         kind: if is_rival { SubjectKind::Rival } else { SubjectKind::Phase },
@@ -190,7 +194,7 @@ fn summary(behaviour: &Behaviour, seed: u64, noise: f64, succeeded: u64) -> Summ
         failures.into_iter().filter(|(_, count)| *count > 0).collect();
     Summary {
         schema: SCHEMA,
-        plan: Plan::default(),
+        plan: Plan { reuse: reuse(behaviour.id), ..Plan::default() },
         window_s: succeeded as f64 / rate,
         interrupted: false,
         requests: Requests {
@@ -220,6 +224,11 @@ fn summary(behaviour: &Behaviour, seed: u64, noise: f64, succeeded: u64) -> Summ
             limits: Vec::new(),
         },
     }
+}
+
+/// The rivals can keep a connection open.
+fn reuse(id: &str) -> Reuse {
+    if RIVALS.contains(&id) { Reuse::KeepAlive { pipeline: 1 } } else { Reuse::Close }
 }
 
 /// Around the median, with a tail: one in a thousand takes `tail` times as long.
