@@ -11,7 +11,7 @@ use std::fs;
 use benches::report;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::browser::{Browser, ColorScheme, Device};
+use testkit::browser::{Browser, ColorScheme, Device, mean_brightness};
 
 /// A browser that has the report of the made-up comparison open.
 struct Scene {
@@ -163,16 +163,3 @@ const WORST_CONTRAST: &str = "(() => {\
         });\
     return Math.min(...ratios);\
 })()";
-
-/// The mean over all pixels and colours, from 0 (black) to 255 (white).
-fn mean_brightness(picture: &[u8]) -> f64 {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-    let frame = reader.next_frame(&mut pixels).unwrap();
-    let pixel_len = frame.color_type.samples();
-    let colours =
-        pixels[..frame.buffer_size()].chunks_exact(pixel_len).flat_map(|pixel| &pixel[..3]);
-    let (sum, count) =
-        colours.fold((0.0, 0.0), |(sum, count), colour| (sum + f64::from(*colour), count + 1.0));
-    sum / count
-}

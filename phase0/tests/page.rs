@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::browser::{Browser, ColorScheme, Device};
+use testkit::browser::{Browser, ColorScheme, Device, mean_brightness};
 use testkit::{DEADLINE, Server, post_json};
 
 /// A name that would become an element if the page took names for HTML.
@@ -157,17 +157,4 @@ fn a_stopped_server_is_said_to_be_unreachable() {
         browser.execute("return document.querySelector('.value').innerText").unwrap(),
         "21.5"
     );
-}
-
-/// The mean over all pixels and colours, from 0 (black) to 255 (white).
-fn mean_brightness(picture: &[u8]) -> f64 {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-    let frame = reader.next_frame(&mut pixels).unwrap();
-    let pixel_len = frame.color_type.samples();
-    let colours =
-        pixels[..frame.buffer_size()].chunks_exact(pixel_len).flat_map(|pixel| &pixel[..3]);
-    let (sum, count) =
-        colours.fold((0.0, 0.0), |(sum, count), colour| (sum + f64::from(*colour), count + 1.0));
-    sum / count
 }

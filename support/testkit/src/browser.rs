@@ -10,7 +10,7 @@
 //! test sees what another left behind; and when a `Browser` is dropped, its chromedriver and every
 //! chromium under it are gone.
 
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -329,6 +329,22 @@ fn not_installed(error: BrowserError) -> BrowserError {
         }
         other => other,
     }
+}
+
+/// The mean over all pixels and colours of a screenshot, from 0 (black) to 255 (white).
+///
+/// # Panics
+/// If it is not a PNG picture.
+pub fn mean_brightness(picture: &[u8]) -> f64 {
+    let mut reader = png::Decoder::new(Cursor::new(picture)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    let pixel_len = frame.color_type.samples();
+    let colours =
+        pixels[..frame.buffer_size()].chunks_exact(pixel_len).flat_map(|pixel| &pixel[..3]);
+    let (sum, count) =
+        colours.fold((0.0, 0.0), |(sum, count), colour| (sum + f64::from(*colour), count + 1.0));
+    sum / count
 }
 
 #[cfg(test)]
