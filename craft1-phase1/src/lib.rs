@@ -7,13 +7,16 @@
 //! |---|---|---|
 //! | [`socket`] | socket, bind, listen, accept, recv, send, shutdown | phase 4 |
 //! | [`server`] | accepts, and gives each connection a thread | phase 2 |
+//! | [`departing`] | tells a client why there is no room for it | |
 //! | [`connection`] | reads one request by its deadline, answers, closes | phase 4 |
 //! | [`http`] | bytes to a request, a response to bytes; no I/O | final |
 //! | [`service`] | the routes; no I/O either | |
 //! | [`json`] | a body to a batch of metrics, through a tree | phase 3 |
-//! | [`writer`] | a batch to lines in a file, under one lock | phase 4 |
-//! | [`telemetry`] | what the server knows of itself | |
+//! | [`line`] | a batch to lines of JSON, through serde | phase 3 |
+//! | [`writer`] | lines to a file, under one lock | phase 4 |
+//! | [`telemetry`], [`histogram`] | what the server knows of itself | |
 //! | [`shutdown`] | from a signal to the end | phase 4 |
+//! | [`program`] | options and messages, the same in every phase | |
 //!
 //! What always holds: everything that a client can send has a limit, everything that waits has a
 //! deadline, and a metric that was answered with 202 is in the file.
@@ -22,8 +25,12 @@
 //! together; later phases import the ones that they keep from here.
 
 pub mod connection;
+pub mod departing;
+pub mod histogram;
 pub mod http;
 pub mod json;
+pub mod line;
+pub mod program;
 pub mod server;
 pub mod service;
 pub mod shutdown;

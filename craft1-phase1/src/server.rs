@@ -7,26 +7,16 @@
 //! Naive: a thread for each connection is simple and fair, and costs a stack, a start, and a switch
 //! of the processor's context every time it waits. Phase 2 keeps a fixed number of them.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::http::Response;
+use crate::departing::Departing;
 use crate::shutdown::Shutdown;
 use crate::socket::{Listener, Socket, Wake};
 use crate::telemetry::Telemetry;
-
-/// When a client that was turned away may try again.
-const RETRY_AFTER_S: u32 = 1;
-
-/// How long a client that was turned away keeps its socket, so that it can read why.
-const DEPARTURE: Duration = Duration::from_millis(200);
-
-/// Most sockets kept like that. Beyond it the oldest goes at once.
-const DEPARTING_MAX: usize = 256;
 
 /// How long accepting rests when the system is out of descriptors. At once it would only spin.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -59,7 +49,7 @@ pub fn run(
             };
             let Some(open) = telemetry.open_connection(connections_max) else {
                 telemetry.refused_connection();
-                departing.turn_away(socket);
+                departing.turn_away(socket, "too many connections");
                 continue;
             };
             let connection = move || {
@@ -85,38 +75,4 @@ pub fn run(
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
     matches!(error.kind(), WouldBlock | Interrupted | ConnectionAborted | ConnectionReset)
-}
-
-/// Clients that were turned away and may still read why.
-#[derive(Default)]
-struct Departing(VecDeque<(Instant, Socket)>);
-
-impl Departing {
-    fn turn_away(&mut self, socket: Socket) {
-        let now = Instant::now();
-        let refusal = Response::unavailable("too many connections", RETRY_AFTER_S);
-        // A few hundred bytes always fit into the empty buffer of a new socket, so this deadline,
-        // which is over, is not needed. A client that is gone needs no answer.
-        if socket.send_all(&refusal.encode(SystemTime::now()), now).is_err() {
-            return;
-        }
-        let _ = socket.finish_sending();
-        if self.0.len() == DEPARTING_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back((now + DEPARTURE, socket));
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        self.0.front().map(|(due, _)| *due)
-    }
-
-    fn close_those_due(&mut self, now: Instant) {
-        while self.next_due().is_some_and(|due| due <= now) {
-            if let Some((_, socket)) = self.0.pop_front() {
-                // What is unread would turn the close into a reset.
-                let _ = socket.recv(&mut Vec::new(), now, None);
-            }
-        }
-    }
 }

@@ -14,7 +14,8 @@ use std::fmt::Display;
 use metrics_model::Batch;
 use serde_json::json;
 
-use crate::http::Response;
+use crate::http::head::Repeated;
+use crate::http::{Framing, Request, Response};
 
 /// The methods of RFC 9110, section 9, and PATCH (RFC 5789): those that we know of. One of them on
 /// the wrong path gets 405, any other 501 (RFC 9110, section 9.1).
@@ -45,6 +46,21 @@ pub struct Call<'a> {
     pub client_id: Option<&'a [u8]>,
     /// The body; `None` where nothing said how long it is.
     pub body: Option<&'a [u8]>,
+}
+
+impl<'a> TryFrom<&'a Request> for Call<'a> {
+    type Error = Repeated;
+
+    fn try_from(Request { head, body }: &'a Request) -> Result<Self, Repeated> {
+        Ok(Self {
+            method: &head.method,
+            path: &head.path,
+            content_type: head.fields.single("Content-Type")?,
+            content_encoding: head.fields.single("Content-Encoding")?,
+            client_id: head.fields.single("X-Client-Id")?,
+            body: (head.framing != Framing::None).then_some(body),
+        })
+    }
 }
 
 /// Metrics to be stored, and who sent them.

@@ -1,4 +1,4 @@
-//! What the server knows of itself: counters and one histogram, as Prometheus text.
+//! What the server knows of itself, as Prometheus text.
 //!
 //! What always holds: counting takes no lock, so it never makes one request wait for another. Each
 //! number is right for itself; two of them read together may be a few requests apart, which is why
@@ -11,23 +11,16 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::histogram::Histogram;
+
 /// The statuses there can be: one cell each.
 const STATUSES: usize = 600;
-
-/// Upper ends of the latency buckets in microseconds, three a decade, from what a request takes
-/// from memory to what a full disk may take.
-const BUCKETS_US: [u64; 16] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-    1_000_000, 2_500_000, 10_000_000,
-];
 
 /// Counters of one server.
 #[derive(Debug)]
 pub struct Telemetry {
     requests_by_status: [AtomicU64; STATUSES],
-    duration_buckets: [AtomicU64; BUCKETS_US.len()],
-    duration_count: AtomicU64,
-    duration_sum_ns: AtomicU64,
+    duration: Histogram,
     received_bytes: AtomicU64,
     sent_bytes: AtomicU64,
     stored_metrics: AtomicU64,
@@ -49,9 +42,7 @@ impl Default for Telemetry {
     fn default() -> Self {
         Self {
             requests_by_status: [const { AtomicU64::new(0) }; STATUSES],
-            duration_buckets: [const { AtomicU64::new(0) }; BUCKETS_US.len()],
-            duration_count: AtomicU64::new(0),
-            duration_sum_ns: AtomicU64::new(0),
+            duration: Histogram::default(),
             received_bytes: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
             stored_metrics: AtomicU64::new(0),
@@ -65,13 +56,7 @@ impl Telemetry {
     /// Counts an answer, and how long it took from the request's last byte to the answer's first.
     pub fn answered(&self, status: u16, duration: Duration) {
         self.requests_by_status[usize::from(status)].fetch_add(1, Relaxed);
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BUCKETS_US.iter().position(|bound_us| nanoseconds <= bound_us * 1_000);
-        if let Some(bucket) = bucket {
-            self.duration_buckets[bucket].fetch_add(1, Relaxed);
-        }
-        self.duration_count.fetch_add(1, Relaxed);
-        self.duration_sum_ns.fetch_add(nanoseconds, Relaxed);
+        self.duration.observe(duration);
     }
 
     /// Counts bytes that a client sent.
@@ -129,25 +114,8 @@ impl Telemetry {
         ] {
             let _ = writeln!(text, "# TYPE ingest_{name} {kind}\ningest_{name} {value}");
         }
-        self.render_durations(&mut text);
+        self.duration.render("ingest_request_duration_seconds", &mut text);
         text
-    }
-
-    /// A bucket of the format counts everything up to its bound, those before it included.
-    fn render_durations(&self, text: &mut String) {
-        const NAME: &str = "ingest_request_duration_seconds";
-        let _ = writeln!(text, "# TYPE {NAME} histogram");
-        let mut up_to_here = 0;
-        for (bound_us, bucket) in BUCKETS_US.iter().zip(&self.duration_buckets) {
-            up_to_here += bucket.load(Relaxed);
-            let bound_s = *bound_us as f64 / 1e6;
-            let _ = writeln!(text, "{NAME}_bucket{{le=\"{bound_s}\"}} {up_to_here}");
-        }
-        // A request may be counted between the buckets and here. It must not lower the total.
-        let count = self.duration_count.load(Relaxed).max(up_to_here);
-        let sum_s = self.duration_sum_ns.load(Relaxed) as f64 / 1e9;
-        let _ = writeln!(text, "{NAME}_bucket{{le=\"+Inf\"}} {count}");
-        let _ = writeln!(text, "{NAME}_sum {sum_s}\n{NAME}_count {count}");
     }
 }
 
@@ -167,27 +135,6 @@ mod tests {
             requests,
             ["ingest_requests_total{status=\"202\"} 2", "ingest_requests_total{status=\"505\"} 1"]
         );
-    }
-
-    #[test]
-    fn a_bucket_counts_everything_up_to_its_bound() {
-        let telemetry = Telemetry::default();
-        for duration_us in [50, 51, 100_000, 60_000_000] {
-            telemetry.answered(200, Duration::from_micros(duration_us));
-        }
-        let text = telemetry.render();
-        for line in [
-            "ingest_request_duration_seconds_bucket{le=\"0.00005\"} 1",
-            "ingest_request_duration_seconds_bucket{le=\"0.0001\"} 2",
-            "ingest_request_duration_seconds_bucket{le=\"0.05\"} 2",
-            "ingest_request_duration_seconds_bucket{le=\"0.1\"} 3",
-            "ingest_request_duration_seconds_bucket{le=\"10\"} 3",
-            "ingest_request_duration_seconds_bucket{le=\"+Inf\"} 4",
-            "ingest_request_duration_seconds_sum 60.100101",
-            "ingest_request_duration_seconds_count 4",
-        ] {
-            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
-        }
     }
 
     #[test]

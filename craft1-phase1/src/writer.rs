@@ -1,8 +1,8 @@
-//! A batch to `metrics.jsonl`, inside the request and under one lock.
+//! Lines to `metrics.jsonl`, inside the request and under one lock.
 //!
-//! What always holds: between two writes the file is a row of whole lines. A batch is written whole
-//! or not at all: what a failed write left behind is cut off before anybody else writes. Nobody
-//! else has the file open for writing, because it is locked.
+//! What always holds: between two writes the file is a row of whole lines. Lines that
+//! are given together are written whole or not at all: what a failed write left behind is cut off
+//! before anybody else writes. Nobody else has the file open for writing, because it is locked.
 //!
 //! Naive: a slow disk makes every client wait, one behind the other. Phase 4 gives the file to one
 //! thread that writes many batches at once. And nothing is synced: a power cut loses what the
@@ -13,10 +13,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use metrics_model::{Metric, MetricKind, Tags, Timestamp};
-use serde::{Serialize, Serializer};
-
-use crate::service::{Delivery, ParseBody};
+use crate::service::ParseBody;
 
 /// Longer than any line we write, so that a damaged file cannot fill the memory.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
@@ -92,15 +89,13 @@ impl Writer {
         Ok(Self { tail: Mutex::new(Tail { file, end, is_torn: false }) })
     }
 
-    /// Appends every metric, with `now` as the timestamp of those that have none.
+    /// Appends whole lines.
     ///
     /// # Errors
-    /// Those of the write. Nothing of the batch is in the file then.
-    pub fn append(&self, delivery: &Delivery<'_>, now: Timestamp) -> io::Result<()> {
-        // Outside the lock: others write while this is put into words.
-        let lines = encode(delivery, now)?;
+    /// Those of the write. Nothing of these lines is in the file then.
+    pub fn append(&self, lines: &[u8]) -> io::Result<()> {
         // A poisoned lock is taken all the same: `is_torn` says what a panic may have left behind.
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner).append(&lines)
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner).append(lines)
     }
 
     /// Asks the kernel to bring everything to the disk.
@@ -130,41 +125,6 @@ impl Tail {
         self.is_torn = false;
         Ok(())
     }
-}
-
-/// One stored line, in the order of the contract.
-#[derive(Serialize)]
-struct Line<'a> {
-    timestamp: &'a str,
-    name: &'a str,
-    value: f64,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Tags::is_empty", serialize_with = "write_tags")]
-    tags: &'a Tags<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<&'a str>,
-}
-
-fn encode(delivery: &Delivery<'_>, now: Timestamp) -> io::Result<Vec<u8>> {
-    let mut lines = Vec::new();
-    for Metric { name, value, timestamp, kind, tags } in &delivery.batch {
-        let line = Line {
-            timestamp: &timestamp.unwrap_or(now).to_string(),
-            name,
-            value: *value,
-            kind: (*kind != MetricKind::default()).then_some(kind.as_str()),
-            tags,
-            client: delivery.client,
-        };
-        serde_json::to_writer(&mut lines, &line)?;
-        lines.push(b'\n');
-    }
-    Ok(lines)
-}
-
-fn write_tags<S: Serializer>(tags: &Tags<'_>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(tags.iter())
 }
 
 /// Looks at each whole line and returns where the last one ends.

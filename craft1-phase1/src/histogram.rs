@@ -1,0 +1,91 @@
+//! How long things take, counted in buckets: a histogram in the Prometheus sense.
+//!
+//! What always holds: observing takes no lock and no memory, and a rendered histogram is one that
+//! Prometheus takes: no bucket counts less than the one before it.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Upper ends of the buckets in microseconds, three a decade, from what a request takes from memory
+/// to what a full disk may take.
+const BUCKETS_US: [u64; 16] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 10_000_000,
+];
+
+/// Durations by size.
+#[derive(Debug)]
+pub struct Histogram {
+    buckets: [AtomicU64; BUCKETS_US.len()],
+    count: AtomicU64,
+    sum_ns: AtomicU64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            buckets: [const { AtomicU64::new(0) }; BUCKETS_US.len()],
+            count: AtomicU64::new(0),
+            sum_ns: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn observe(&self, duration: Duration) {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS_US.iter().position(|bound_us| nanoseconds <= bound_us * 1_000);
+        if let Some(bucket) = bucket {
+            self.buckets[bucket].fetch_add(1, Relaxed);
+        }
+        self.count.fetch_add(1, Relaxed);
+        self.sum_ns.fetch_add(nanoseconds, Relaxed);
+    }
+
+    /// Writes it as the metric `name`, whose unit is seconds.
+    ///
+    /// A bucket of the format counts everything up to its bound, those before it included.
+    pub fn render(&self, name: &str, text: &mut String) {
+        let _ = writeln!(text, "# TYPE {name} histogram");
+        let mut up_to_here = 0;
+        for (bound_us, bucket) in BUCKETS_US.iter().zip(&self.buckets) {
+            up_to_here += bucket.load(Relaxed);
+            let bound_s = *bound_us as f64 / 1e6;
+            let _ = writeln!(text, "{name}_bucket{{le=\"{bound_s}\"}} {up_to_here}");
+        }
+        // One may be counted between the buckets and here. It must not lower the total.
+        let count = self.count.load(Relaxed).max(up_to_here);
+        let sum_s = self.sum_ns.load(Relaxed) as f64 / 1e9;
+        let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {count}");
+        let _ = writeln!(text, "{name}_sum {sum_s}\n{name}_count {count}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_counts_everything_up_to_its_bound() {
+        let histogram = Histogram::default();
+        for duration_us in [50, 51, 100_000, 60_000_000] {
+            histogram.observe(Duration::from_micros(duration_us));
+        }
+        let mut text = String::new();
+        histogram.render("wait_seconds", &mut text);
+        for line in [
+            "wait_seconds_bucket{le=\"0.00005\"} 1",
+            "wait_seconds_bucket{le=\"0.0001\"} 2",
+            "wait_seconds_bucket{le=\"0.05\"} 2",
+            "wait_seconds_bucket{le=\"0.1\"} 3",
+            "wait_seconds_bucket{le=\"10\"} 3",
+            "wait_seconds_bucket{le=\"+Inf\"} 4",
+            "wait_seconds_sum 60.100101",
+            "wait_seconds_count 4",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+    }
+}
