@@ -3,6 +3,10 @@
 //! Nothing here is stored. Whoever shows a record (the table, the report, the book) asks these
 //! functions, so all of them say the same.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use load_gen::Failure;
+
 use crate::{
     measure::{CostMeasure, Measure},
     record::{AblationRecord, Cost, Record, Series, WorkloadRecord},
@@ -42,7 +46,51 @@ pub struct Step {
     pub versus: Option<Versus>,
 }
 
+/// What became of a subject's requests in all of its runs. The second run of a twin is there for the
+/// noise, but a request that failed in it has failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Requests that were answered as they should be.
+    pub succeeded: u64,
+    /// The others, by kind.
+    pub failed: BTreeMap<Failure, u64>,
+}
+
+impl Outcome {
+    /// Requests that failed, of every kind.
+    pub fn failed_count(&self) -> u64 {
+        self.failed.values().sum()
+    }
+
+    /// All requests.
+    pub fn total(&self) -> u64 {
+        self.succeeded + self.failed_count()
+    }
+
+    /// Of 100 requests, how many failed.
+    pub fn failed_percent(&self) -> f64 {
+        self.failed_count() as f64 / self.total() as f64 * 100.0
+    }
+}
+
 impl WorkloadRecord {
+    /// What became of a subject's requests.
+    pub fn outcome(&self, subject: &str) -> Outcome {
+        let mut outcome = Outcome::default();
+        for run in self.runs.iter().filter(|run| run.subject == subject) {
+            outcome.succeeded += run.load.requests.succeeded;
+            for (kind, count) in &run.load.failures {
+                *outcome.failed.entry(*kind).or_default() += count;
+            }
+        }
+        outcome
+    }
+
+    /// Every kind of failure that occurred.
+    pub fn failure_kinds(&self) -> BTreeSet<Failure> {
+        self.runs.iter().flat_map(|run| run.load.failures.keys().copied()).collect()
+    }
+
     /// A measure over the rounds of one subject, in the order of the rounds.
     pub fn values(&self, subject: &str, series: Series, measure: Measure) -> Vec<f64> {
         let runs = self.runs.iter().filter(|run| run.subject == subject && run.series == series);

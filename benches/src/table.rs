@@ -271,26 +271,18 @@ fn subject_notes(workload: &WorkloadRecord, subject: &str) -> Vec<String> {
 
 /// Failed requests of all runs by kind, the most frequent first.
 fn failures(workload: &WorkloadRecord, subject: &str) -> Option<String> {
-    let mut kinds: BTreeMap<Failure, u64> = BTreeMap::new();
-    let mut succeeded = 0;
-    for run in workload.runs_of(subject) {
-        succeeded += run.load.requests.succeeded;
-        for (kind, count) in &run.load.failures {
-            *kinds.entry(*kind).or_default() += count;
-        }
-    }
-    let failed: u64 = kinds.values().sum();
-    if failed == 0 {
+    let outcome = workload.outcome(subject);
+    if outcome.failed_count() == 0 {
         return None;
     }
-    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    let share = outcome.failed_percent();
+    let mut kinds: Vec<_> = outcome.failed.into_iter().collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let list: Vec<String> = kinds
         .iter()
         .take(KINDS_MAX)
         .map(|(kind, count)| format!("{} {kind}", grouped(*count)))
         .collect();
-    let share = failed as f64 / (failed + succeeded) as f64 * 100.0;
     Some(format!("{share:.2} % of its requests failed: {}", list.join(", ")))
 }
 

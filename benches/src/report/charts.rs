@@ -2,9 +2,9 @@
 
 use hdrhistogram::Histogram;
 
-use super::tables::{failure_kinds, failures_of, subjects_of, successes_of};
+use super::tables::subjects_of;
 use crate::{
-    analysis,
+    analysis::{self, Outcome},
     chart::{
         Chart,
         curve::{CurveLine, Curves},
@@ -54,12 +54,12 @@ pub fn curves(record: &Record, workload: &WorkloadRecord) -> Chart {
 
 /// What became of the requests of a workload. Nothing where all succeeded.
 pub fn outcomes(record: &Record, workload: &WorkloadRecord) -> Option<Chart> {
-    let kinds = failure_kinds(workload);
+    let kinds = workload.failure_kinds();
     let row = |subject: &str| {
-        let failed = failures_of(workload, subject);
+        let Outcome { succeeded, failed } = workload.outcome(subject);
         OutcomeRow {
             label: subject.to_owned(),
-            succeeded: successes_of(workload, subject),
+            succeeded,
             failed: kinds.iter().map(|kind| failed.get(kind).copied().unwrap_or(0)).collect(),
         }
     };

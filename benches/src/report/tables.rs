@@ -1,12 +1,12 @@
 //! From a record to tables: figures by subject, every round, failures by kind, counted costs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use load_gen::{Failure, table::grouped};
+use load_gen::table::grouped;
 
 use super::table::{Cell, Columns, Table};
 use crate::{
-    analysis::{self, Versus, waterfall},
+    analysis::{self, Outcome, Versus, waterfall},
     measure::{CostMeasure, Measure},
     record::{AblationRecord, Cost, Costs, Failures, Record, Run, Series, WorkloadRecord},
     statistics::{Spread, Verdict},
@@ -87,25 +87,16 @@ pub fn ratio(ratio: f64) -> String {
 }
 
 fn failed_cell(workload: &WorkloadRecord, subject: &str) -> Cell {
-    let runs = runs_of(workload, subject);
-    let (failed, total) = runs.fold((0, 0), |(failed, total), run| {
-        let requests = run.load.requests;
-        (failed + requests.failed, total + requests.succeeded + requests.failed)
-    });
-    if failed == 0 {
+    let outcome = workload.outcome(subject);
+    if outcome.failed_count() == 0 {
         return Cell::from("none");
     }
-    let share = failed as f64 / total as f64 * 100.0;
+    let (share, total) = (outcome.failed_percent(), grouped(outcome.total()));
     Cell {
-        text: grouped(failed),
-        notes: vec![format!("{share:.2} % of {}", grouped(total))],
+        text: grouped(outcome.failed_count()),
+        notes: vec![format!("{share:.2} % of {total}")],
         is_bad: workload.failures == Failures::AreWrong,
     }
-}
-
-fn runs_of<'a>(workload: &'a WorkloadRecord, subject: &'a str) -> impl Iterator<Item = &'a Run> {
-    let is_first = move |run: &&Run| run.subject == subject && run.series == Series::First;
-    workload.runs.iter().filter(is_first)
 }
 
 /// One row a run, in the order in which they ran.
@@ -139,45 +130,20 @@ fn round(run: &Run) -> Vec<Cell> {
         .collect()
 }
 
-/// Failed requests of a subject by kind, over all rounds of its first series.
-pub fn failures_of(workload: &WorkloadRecord, subject: &str) -> BTreeMap<Failure, u64> {
-    let mut sum = BTreeMap::new();
-    for (kind, count) in runs_of(workload, subject).flat_map(|run| &run.load.failures) {
-        *sum.entry(*kind).or_default() += count;
-    }
-    sum
-}
-
-/// Requests of a subject that succeeded, over all rounds of its first series.
-pub fn successes_of(workload: &WorkloadRecord, subject: &str) -> u64 {
-    runs_of(workload, subject).map(|run| run.load.requests.succeeded).sum()
-}
-
-/// Every kind of failure that occurred in a workload.
-pub fn failure_kinds(workload: &WorkloadRecord) -> Vec<Failure> {
-    let first = workload.runs.iter().filter(|run| run.series == Series::First);
-    let kinds: BTreeSet<Failure> =
-        first.flat_map(|run| run.load.failures.keys().copied()).collect();
-    kinds.into_iter().collect()
-}
-
 /// One row a subject, one column a kind of failure; nothing where no request failed.
 pub fn failures(record: &Record, workload: &WorkloadRecord) -> Option<Table> {
-    let kinds = failure_kinds(workload);
+    let kinds = workload.failure_kinds();
     if kinds.is_empty() {
         return None;
     }
     let mut head = vec!["server".to_owned(), "succeeded".to_owned()];
     head.extend(kinds.iter().map(ToString::to_string));
     let row = |subject: &str| {
-        let failed = failures_of(workload, subject);
+        let Outcome { succeeded, failed } = workload.outcome(subject);
         let counts = kinds.iter().map(|kind| failed.get(kind).copied().unwrap_or(0));
         let counts =
             counts.map(|count| if count == 0 { Cell::absent() } else { grouped(count).into() });
-        [Cell::from(subject), Cell::from(grouped(successes_of(workload, subject)))]
-            .into_iter()
-            .chain(counts)
-            .collect()
+        [Cell::from(subject), Cell::from(grouped(succeeded))].into_iter().chain(counts).collect()
     };
     Some(Table {
         caption: format!("{}: requests by outcome, all rounds together", workload.id),
