@@ -31,7 +31,7 @@ pub struct Toggle {
 }
 
 /// Every toggle whose variants exist.
-pub const TOGGLES: [Toggle; 3] = [
+pub const TOGGLES: [Toggle; 6] = [
     Toggle {
         id: "parser",
         question: "what does the JSON parser cost, server and writer being the same?",
@@ -57,16 +57,42 @@ pub const TOGGLES: [Toggle; 3] = [
         workload: "single",
         steps: &[("axum", "axum's router and extractors"), ("hyper-serde", "hyper alone")],
     },
+    Toggle {
+        id: "json",
+        question: "what do our own JSON parser and encoder buy, everything else being the same?",
+        workload: "batch",
+        steps: &[
+            ("craft1-phase2", "serde_json, through a tree"),
+            ("craft1-phase3", "read in place, written by hand"),
+        ],
+    },
+    Toggle {
+        id: "limiter",
+        question: "what does knowing each client's rate cost?",
+        workload: "close",
+        steps: &[
+            ("unlimited", "no rate limit"),
+            ("craft1-phase2", "two buckets a client"),
+            ("exact-log", "a log of every request"),
+        ],
+    },
+    Toggle {
+        id: "pool-size",
+        question: "what does a fixed number of threads cost or buy?",
+        workload: "close",
+        steps: &[
+            ("craft1-phase1", "a thread for each connection"),
+            ("512-workers", "512 workers"),
+            ("64-workers", "64 workers"),
+            ("16-workers", "16 workers"),
+            ("2-workers", "2 workers"),
+        ],
+    },
 ];
 
 /// Layers of later phases, and who brings them.
-const TO_COME: [(&str, &str); 5] = [
-    ("pool-size", "craft1-phase2"),
-    ("limiter", "craft1-phase2"),
-    ("writer", "craft1-phase4"),
-    ("ack", "craft1-phase4"),
-    ("ring", "craft1-final"),
-];
+const TO_COME: [(&str, &str); 3] =
+    [("writer", "craft1-phase4"), ("ack", "craft1-phase4"), ("ring", "craft1-final")];
 
 /// The toggle with this name.
 pub fn find(id: &str) -> Result<&'static Toggle, UnknownToggle> {
@@ -207,7 +233,10 @@ mod tests {
             "--toggle ring needs a layer that craft1-final brings, and that phase is not here yet"
         );
         let error = find("colour").unwrap_err().to_string();
-        assert!(error.ends_with("there are parser, keep-alive, framework"), "{error}");
+        assert!(
+            error.ends_with("there are parser, keep-alive, framework, json, limiter, pool-size"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use load_gen::Failure;
 
 use crate::{
     measure::{CostMeasure, Measure},
-    record::{AblationRecord, Cost, Record, Series, WorkloadRecord},
+    record::{AblationRecord, Cost, LayerGroup, Record, Series, WorkloadRecord},
     statistics::{Noise, Spread, Verdict, verdict},
 };
 
@@ -44,6 +44,34 @@ pub struct Step {
     pub delta: Option<f64>,
     /// Against the step before.
     pub versus: Option<Versus>,
+}
+
+/// What one element costs a layer, against another layer of its group.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LayerCell {
+    /// Nanoseconds, over the rounds.
+    pub time_ns: Spread,
+    /// As a multiple of the other's in the same round; nothing for the other itself.
+    pub ratio: Option<Spread>,
+    /// Counted.
+    pub instructions: Option<f64>,
+}
+
+impl LayerGroup {
+    /// A layer's figures for one element.
+    pub fn cell(&self, id: &str, baseline: &str) -> Option<LayerCell> {
+        let find = |id: &str| self.benchmarks.iter().find(|benchmark| benchmark.id == id);
+        let (benchmark, baseline) = (find(id)?, find(baseline)?);
+        let elements = self.elements as f64;
+        let times: Vec<f64> = benchmark.rounds_ns.iter().map(|ns| ns / elements).collect();
+        let pairs = benchmark.rounds_ns.iter().zip(&baseline.rounds_ns);
+        let ratios: Vec<f64> = pairs.map(|(one, other)| one / other).collect();
+        Some(LayerCell {
+            time_ns: Spread::of(&times)?,
+            ratio: if benchmark.id == baseline.id { None } else { Spread::of(&ratios) },
+            instructions: benchmark.instructions.map(|count| count / elements),
+        })
+    }
 }
 
 /// What became of a subject's requests in all of its runs. The second run of a twin is there for the

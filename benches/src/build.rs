@@ -24,12 +24,15 @@ pub fn executable(subject: &Subject) -> Result<PathBuf, BuildError> {
     }
 }
 
+/// Builds an example of a package in release mode.
+pub(crate) fn example(package: &str, name: &'static str) -> Result<PathBuf, BuildError> {
+    build(name, &["build", "--release", "--locked", "--package", package, "--example", name])
+}
+
 fn build(binary: &'static str, arguments: &[&str]) -> Result<PathBuf, BuildError> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut process = Command::new(cargo)
+    let mut process = cargo()
         .args(arguments)
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(workspace_directory())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -41,6 +44,13 @@ fn build(binary: &'static str, arguments: &[&str]) -> Result<PathBuf, BuildError
         return Err(BuildError::Failed { command: arguments.join(" ") });
     }
     found.map_err(BuildError::NoCargo)?.ok_or(BuildError::NoExecutable { binary })
+}
+
+/// The cargo that called us, in this workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace_directory());
+    command
 }
 
 /// Reads to the end, or cargo would be stopped by a full pipe.

@@ -88,6 +88,7 @@ pub fn run(
         subjects: subjects(request, &programs),
         workloads: Vec::new(),
         ablations: request.ablations.clone(),
+        layers: Vec::new(),
     };
     for contest in &request.contests {
         let candidates = contest.candidates(&programs);

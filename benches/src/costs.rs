@@ -144,14 +144,7 @@ impl Counting<'_> {
     fn profile(&mut self, valgrind: &Path, requests: u64) -> Result<Profile, Uncounted> {
         let directory = tempfile::tempdir().map_err(|error| Uncounted::because(&error))?;
         let file = directory.path().join("callgrind");
-        let under = vec![
-            valgrind.to_string_lossy().into_owned(),
-            "--quiet".to_owned(),
-            "--tool=callgrind".to_owned(),
-            "--compress-strings=no".to_owned(),
-            format!("--callgrind-out-file={}", file.display()),
-        ];
-        let server = self.start(under)?;
+        let server = self.start(callgrind(valgrind, &file))?;
         self.load(&server, requests)?;
         let remains = server.stop().map_err(|error| Uncounted::because(&error))?;
         remains.end.map_err(|how| Uncounted::because(&how))?;
@@ -179,6 +172,17 @@ impl Counting<'_> {
     }
 }
 
+/// What to put before a program so that callgrind writes its profile to `file`.
+pub(crate) fn callgrind(valgrind: &Path, file: &Path) -> Vec<String> {
+    vec![
+        valgrind.to_string_lossy().into_owned(),
+        "--quiet".to_owned(),
+        "--tool=callgrind".to_owned(),
+        "--compress-strings=no".to_owned(),
+        format!("--callgrind-out-file={}", file.display()),
+    ]
+}
+
 /// Why there is no count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Uncounted {
@@ -195,7 +199,7 @@ impl Uncounted {
 }
 
 /// From counts over N and 2 N requests to the count for one.
-fn difference([once, twice]: [u64; 2], requests: u64) -> f64 {
+pub(crate) fn difference([once, twice]: [u64; 2], requests: u64) -> f64 {
     // A count that barely depends on requests may come out smaller the second time.
     (twice as f64 - once as f64).max(0.0) / requests as f64
 }
@@ -283,15 +287,15 @@ impl Traced {
 
 /// What callgrind has seen in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Profile {
-    instructions: u64,
+pub(crate) struct Profile {
+    pub(crate) instructions: u64,
     allocations: u64,
 }
 
 impl Profile {
     /// Reads callgrind's output without compressed names ("Callgrind Format Specification"): `fn=`
     /// begins a function, `cfn=` names one that it calls, `calls=` says how often.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mut function, mut called) = ("", "");
         let (mut instructions, mut allocations) = (None, 0);
         for line in text.lines() {

@@ -18,6 +18,7 @@ pub mod chart;
 pub mod comparison;
 pub mod costs;
 mod grid;
+pub mod layers;
 pub mod measure;
 pub mod probe;
 pub mod provenance;

@@ -40,6 +40,34 @@ pub struct Record {
     pub workloads: Vec<WorkloadRecord>,
     /// The layers that were exchanged, where `--toggle` asked for it.
     pub ablations: Vec<AblationRecord>,
+    /// What layers cost by themselves, in a record of `cargo compare layers`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerGroup>,
+}
+
+/// A group of criterion benchmarks: one question that several layers answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerGroup {
+    /// The crate whose benchmark it is.
+    pub package: String,
+    /// Criterion's name of the group.
+    pub id: String,
+    /// What one iteration works on, where the benchmark says so: metrics, for most.
+    pub elements: u64,
+    /// In the order in which they ran.
+    pub benchmarks: Vec<LayerBenchmark>,
+}
+
+/// One layer's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerBenchmark {
+    /// Criterion's name within the group.
+    pub id: String,
+    /// One iteration: criterion's estimate, once a round.
+    pub rounds_ns: Vec<f64>,
+    /// One iteration, counted by callgrind, where the crate has a program for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<f64>,
 }
 
 /// Where the figures come from: all that is needed to see them again.

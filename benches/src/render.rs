@@ -5,6 +5,8 @@
 //! | `table=staircase workload=W [measures=M,…] [baseline=S]` | medians, ranges and ratios by server |
 //! | `table=costs workload=W`, `table=failures workload=W` | counted costs, requests by outcome |
 //! | `table=ablation ablation=T [workload=W] [measure=M]` | what each step bought |
+//! | `table=layers group=G [baseline=L]` | what layers cost by themselves |
+//! | `figure=layer_ns group=G layer=L [versus=L]` | a layer's time, or its multiple of another's |
 //! | `table=environment`, `table=commands` | machine and build; how to measure it again |
 //! | `figure=M workload=W subject=S [of=median\|min\|max]` | one figure in a sentence |
 //! | `figure=M workload=W subject=S versus=S` | a ratio with its verdict |
@@ -12,7 +14,7 @@
 //! | `chart=waterfall ablation=T [workload=W] [measure=M]` | a waterfall |
 //!
 //! Each stands in `<!-- record: NAME … --> … <!-- /record -->`; `M` is a name of
-//! [`crate::chart::measures`]. A line that states a limit or a setting, and looks measured all the
+//! [`crate::chart::measures`], `G` and `L` are criterion's names with hyphens. A line that states a limit or a setting, and looks measured all the
 //! same, says so with `<!-- not a measurement -->`. What always holds: nothing outside the comments
 //! is touched, rendering twice is rendering once, and equal records give equal bytes.
 

@@ -38,6 +38,7 @@ pub(crate) fn record() -> Record {
                 })
                 .to_vec(),
         }],
+        layers: Vec::new(),
     }
 }
 

@@ -44,19 +44,31 @@ const NO_KEEP_ALIVE: Abilities = Abilities { keep_alive: false, pipelining: fals
 const STORES_NOTHING: Abilities = Abilities { stores: false, ..KEEP_ALIVE };
 
 /// Every phase that exists, in the order of the course.
-pub const PHASES: [Subject; 1] = [Subject {
-    id: "phase0",
-    kind: SubjectKind::Phase,
-    about: "one thread, one request a connection, a write for each metric",
-    program: Program::Workspace {
-        package: "phase0",
-        binary: "phase0",
-        // Sampling this machine every two seconds and reading the whole data file every five would
-        // be measured along with the load, and grow with it.
-        options: &["--no-self-monitor", "--check-interval", "1h"],
+pub const PHASES: [Subject; 4] = [
+    Subject {
+        id: "phase0",
+        kind: SubjectKind::Phase,
+        about: "one thread, one request a connection, a write for each metric",
+        program: Program::Workspace {
+            package: "phase0",
+            binary: "phase0",
+            // Sampling this machine every two seconds and reading the whole data file every five
+            // would be measured along with the load, and grow with it.
+            options: &["--no-self-monitor", "--check-interval", "1h"],
+        },
+        abilities: NO_KEEP_ALIVE,
     },
-    abilities: NO_KEEP_ALIVE,
-}];
+    phase(
+        "craft1-phase1",
+        "own HTTP/1.1, a thread for each connection, a write for each batch",
+        &[],
+    ),
+    phase("craft1-phase2", "a fixed pool of threads, a rate limit for each client", UNREACHED),
+    phase("craft1-phase3", "hand-written JSON in both directions", UNREACHED),
+];
+
+/// The limiter counts and never refuses: a load of a few clients is measured, not their limits.
+const UNREACHED: &[&str] = &["--limit", "100000/1s"];
 
 /// Every rival, the floor first.
 pub const RIVALS: [Subject; 8] = [
@@ -79,12 +91,37 @@ pub const RIVALS: [Subject; 8] = [
     },
 ];
 
-/// The same programs under another load, for ablations alone.
-pub const VARIANTS: [Subject; 1] = [Subject {
-    id: "hyper-serde-close",
-    abilities: NO_KEEP_ALIVE,
-    ..rival_program("hyper-serde", "hyper-serde, given a new connection for each request")
-}];
+/// The same programs with other options or under another load, for ablations alone.
+pub const VARIANTS: [Subject; 7] = [
+    Subject {
+        id: "hyper-serde-close",
+        abilities: NO_KEEP_ALIVE,
+        ..rival_program("hyper-serde", "hyper-serde, given a new connection for each request")
+    },
+    variant("unlimited", "phase 2 without a rate limit", &["--limiter", "off"]),
+    variant(
+        "exact-log",
+        "phase 2 with the exact log",
+        &["--limiter", "log", "--limit", "100000/1s"],
+    ),
+    variant("2-workers", "phase 2 with 2 workers", &["--limiter", "off", "--workers", "2"]),
+    variant("16-workers", "phase 2 with 16 workers", &["--limiter", "off", "--workers", "16"]),
+    variant("64-workers", "phase 2 with 64 workers", &["--limiter", "off", "--workers", "64"]),
+    variant("512-workers", "phase 2 with 512 workers", &["--limiter", "off", "--workers", "512"]),
+];
+
+const fn phase(id: &'static str, about: &'static str, options: &'static [&'static str]) -> Subject {
+    let program = Program::Workspace { package: id, binary: id, options };
+    Subject { id, kind: SubjectKind::Phase, about, program, abilities: NO_KEEP_ALIVE }
+}
+
+const fn variant(
+    id: &'static str,
+    about: &'static str,
+    options: &'static [&'static str],
+) -> Subject {
+    Subject { id, ..phase("craft1-phase2", about, options) }
+}
 
 const fn rival(id: &'static str, about: &'static str) -> Subject {
     Subject { id, ..rival_program(id, about) }
@@ -162,7 +199,9 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = find("phase9").unwrap_err().to_string();
-        assert!(error.contains("\"phase9\"") && error.contains("phase0, limit, hyper-serde"));
+        assert!(
+            error.contains("\"phase9\"") && error.contains("craft1-phase3, limit, hyper-serde")
+        );
         assert_eq!(find("limit").unwrap().id, "limit");
     }
 

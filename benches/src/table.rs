@@ -13,6 +13,7 @@ use crate::{
     grid::{self, Cell, Colour, Tone},
     measure::{Better, CostMeasure, Measure},
     record::{Cost, Failures, Integrity, Pinning, Provenance, Record, Run, Series, WorkloadRecord},
+    report,
     rounds::closes,
     statistics::{ROUNDS_MIN, Spread, Verdict},
 };
@@ -198,6 +199,29 @@ fn name_with_marks(workload: &WorkloadRecord, subject: &str) -> String {
 fn is_closed_alone(workload: &WorkloadRecord, subject: &str) -> bool {
     workload.runs_of(subject).any(|run| closes(&run.load.plan))
         && workload.runs.iter().any(|run| !closes(&run.load.plan))
+}
+
+/// The layers of a record as text, group by group: for one element, medians of the rounds.
+pub fn render_layers(record: &Record, colour: Colour) -> String {
+    let mut out = String::new();
+    for group in &record.layers {
+        let table = report::tables::layers(group, None);
+        let cell = |cell: &report::table::Cell| Cell {
+            below: cell.notes.join(" "),
+            ..Cell::new(&*cell.text)
+        };
+        let head = table.head.iter().map(Cell::faint).collect();
+        let rows = table.rows.iter().map(|row| row.iter().map(cell).collect());
+        let rows: Vec<Vec<Cell>> = std::iter::once(head).chain(rows).collect();
+        let _ = writeln!(
+            out,
+            "\n{} ({})\n\n{}",
+            table.caption,
+            group.package,
+            grid::render(&rows, colour)
+        );
+    }
+    out
 }
 
 /// Whether something is wrong with a run, beyond being slow.

@@ -24,6 +24,8 @@ const SLOW_INTERVAL: Duration = Duration::from_millis(100);
 pub const MANY_CONNECTIONS: usize = 10_000;
 /// Descriptors that server and generator need for other things than connections.
 const OTHER_FILES: u64 = 256;
+/// Connections of `close-512`: more than most pools have threads.
+const CROWD: usize = 512;
 /// An open loop needs a free connection for each arrival; beyond this many wait, the queue is in
 /// the generator and counts as latency.
 const OPEN_CONNECTIONS: usize = 256;
@@ -70,7 +72,7 @@ pub enum Pace {
 enum Shape {
     Single,
     Batch,
-    Close,
+    Close { connections: usize },
     Slow,
     Many,
     Overload,
@@ -78,7 +80,7 @@ enum Shape {
 }
 
 /// Every workload, in the order in which they run.
-pub const WORKLOADS: [Workload; 7] = [
+pub const WORKLOADS: [Workload; 8] = [
     Workload {
         id: "single",
         about: "one metric a request, 64 connections that are used again",
@@ -98,7 +100,14 @@ pub const WORKLOADS: [Workload; 7] = [
         about: "one metric a request, a new connection for each, 64 at a time",
         failures: Failures::AreWrong,
         pace: Pace::Closed,
-        shape: Shape::Close,
+        shape: Shape::Close { connections: CONNECTIONS },
+    },
+    Workload {
+        id: "close-512",
+        about: "one metric a request, a new connection for each, 512 at a time",
+        failures: Failures::AreWrong,
+        pace: Pace::Closed,
+        shape: Shape::Close { connections: CROWD },
     },
     Workload {
         id: "slow-clients",
@@ -277,7 +286,7 @@ impl Shape {
         match self {
             Self::Single => plan,
             Self::Batch => Plan { batch: BATCH, ..plan },
-            Self::Close => Plan { reuse: Reuse::Close, ..plan },
+            Self::Close { connections } => Plan { reuse: Reuse::Close, connections, ..plan },
             Self::Slow => {
                 let slow = SlowPlan { clients: SLOW_CLIENTS, interval: SLOW_INTERVAL };
                 Plan { slow, ..plan }

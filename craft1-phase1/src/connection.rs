@@ -4,6 +4,7 @@
 //! deadlines allow, however slowly it sends or reads. A refused client can read why: we stop
 //! sending first, and go on reading for a moment before we close (RFC 9112, section 9.6).
 
+use std::fmt::Display;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,24 +52,16 @@ impl Connection<'_> {
     /// Those of the socket: a client that left, or does not take its answer. There is nobody to
     /// tell.
     pub fn serve(self, answer: impl FnOnce(&Request) -> Response) -> io::Result<()> {
-        let request = match self.read_request()? {
-            Incoming::Nothing => return Ok(()),
-            Incoming::Refused(response) => {
-                return self.send(
-                    &response.encode(SystemTime::now()),
-                    response.status,
-                    Instant::now(),
-                );
+        match self.read_request()? {
+            Incoming::Nothing => Ok(()),
+            Incoming::Refused { response, is_head } => {
+                self.send(&response, is_head, Instant::now())
             }
-            Incoming::Request(request) => request,
-        };
-        let complete = Instant::now();
-        let response = answer(&request);
-        let bytes = match request.head.method.as_str() {
-            "HEAD" => response.encode_head(SystemTime::now()),
-            _ => response.encode(SystemTime::now()),
-        };
-        self.send(&bytes, response.status, complete)
+            Incoming::Request(request) => {
+                let complete = Instant::now();
+                self.send(&answer(&request), request.head.is_head(), complete)
+            }
+        }
     }
 
     fn read_request(self) -> io::Result<Incoming> {
@@ -80,7 +73,7 @@ impl Connection<'_> {
         loop {
             let progress = match reader.read(&unread) {
                 Ok(progress) => progress,
-                Err(refusal) => return Ok(refused(refusal.status(), refusal)),
+                Err(refusal) => return Ok(refused(&reader, refusal.status(), refusal)),
             };
             if let Status::Complete(request) = progress.status {
                 return Ok(Incoming::Request(request));
@@ -89,7 +82,7 @@ impl Connection<'_> {
             if reader.is_in_body() && !was_in_body {
                 was_in_body = true;
                 deadline = Instant::now() + self.timeouts.body;
-                // RFC 9110, section 10.1.1: who has begun to send does not wait for it any more.
+                // Half a line of the first chunk is a beginning, too.
                 if reader.is_awaited() && unread.is_empty() {
                     self.socket.send_all(CONTINUE, Instant::now() + self.timeouts.write)?;
                     self.telemetry.sent(CONTINUE.len());
@@ -104,19 +97,21 @@ impl Connection<'_> {
                     return Ok(Incoming::Nothing);
                 }
                 Received::End => {
-                    return Ok(refused(400, "the connection ended inside the request"));
+                    return Ok(refused(&reader, 400, "the connection ended inside the request"));
                 }
-                Received::TimedOut => return Ok(refused(408, "the request is too slow")),
+                Received::TimedOut => return Ok(refused(&reader, 408, "the request is too slow")),
                 // A request that has begun may end, within its deadline.
                 Received::Stopping => stop = None,
             }
         }
     }
 
-    fn send(self, bytes: &[u8], status: u16, complete: Instant) -> io::Result<()> {
+    fn send(self, response: &Response, is_head: bool, complete: Instant) -> io::Result<()> {
+        let now = SystemTime::now();
+        let bytes = if is_head { response.encode_head(now) } else { response.encode(now) };
         // Counted first, so that a client that asks for the counters finds its last answer there.
-        self.telemetry.answered(status, complete.elapsed());
-        self.socket.send_all(bytes, Instant::now() + self.timeouts.write)?;
+        self.telemetry.answered(response.status, complete.elapsed());
+        self.socket.send_all(&bytes, Instant::now() + self.timeouts.write)?;
         self.telemetry.sent(bytes.len());
         self.close()
     }
@@ -140,10 +135,132 @@ impl Connection<'_> {
 enum Incoming {
     /// The peer closed before its first byte, or sent none in time, or the server stops.
     Nothing,
-    Refused(Response),
+    /// A broken rule, and whether it was broken in a HEAD request.
+    Refused {
+        response: Response,
+        is_head: bool,
+    },
     Request(Request),
 }
 
-fn refused(status: u16, detail: impl std::fmt::Display) -> Incoming {
-    Incoming::Refused(Response::error(status, detail, None))
+fn refused(reader: &RequestReader, status: u16, detail: impl Display) -> Incoming {
+    Incoming::Refused { response: Response::error(status, detail, None), is_head: reader.is_head() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::os::fd::OwnedFd;
+    use std::thread;
+
+    use super::*;
+    use crate::socket::tests::pair;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(30);
+    const PATIENT: Timeouts = Timeouts { header: LONG, body: LONG, write: LONG };
+
+    const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello";
+
+    fn echo(request: &Request) -> Response {
+        Response::new(200, "text/plain", request.body.clone())
+    }
+
+    /// Serves a connection on which `sent` has arrived, while `client` has its other end.
+    fn exchange<T>(
+        sent: &[u8],
+        timeouts: Timeouts,
+        answer: impl FnOnce(&Request) -> Response + Send,
+        client: impl FnOnce(TcpStream, OwnedFd) -> T,
+    ) -> (io::Result<()>, T) {
+        let (socket, mut peer) = pair();
+        peer.write_all(sent).unwrap();
+        let (shutdown, stopper) = Shutdown::by_hand().unwrap();
+        let telemetry = Telemetry::default();
+        thread::scope(|scope| {
+            let (shutdown, telemetry) = (&shutdown, &telemetry);
+            let server = scope.spawn(move || {
+                let (socket, limits) = (&socket, Limits::default());
+                Connection { socket, limits, timeouts, shutdown, telemetry }.serve(answer)
+            });
+            let outcome = client(peer, stopper);
+            (server.join().unwrap(), outcome)
+        })
+    }
+
+    fn read(mut peer: TcpStream) -> String {
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn a_request_is_answered_and_the_connection_ends() {
+        let (result, answer) = exchange(REQUEST, PATIENT, echo, |peer, _stopper| read(peer));
+        assert!(result.is_ok() && answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+    }
+
+    #[test]
+    fn a_body_has_a_deadline_of_its_own() {
+        let (head, body) = REQUEST.split_at(REQUEST.len() - 5);
+        let timeouts = Timeouts { header: SOON, ..PATIENT };
+        let (_, answer) = exchange(head, timeouts, echo, |mut peer, _stopper| {
+            // Longer than the head may take.
+            thread::sleep(2 * SOON);
+            peer.write_all(body).unwrap();
+            read(peer)
+        });
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_holds_its_thread_no_longer_than_the_deadline() {
+        let more_than_any_buffer =
+            |_: &Request| Response::new(200, "text/plain", vec![0; 64 << 20]);
+        let (timeouts, started) = (Timeouts { write: SOON, ..PATIENT }, Instant::now());
+        let (result, _peer) =
+            exchange(REQUEST, timeouts, more_than_any_buffer, |peer, stopper| (peer, stopper));
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(started.elapsed() < LONG);
+    }
+
+    #[test]
+    fn a_client_that_never_stops_sending_is_cut_off() {
+        let more = [b'x'; 16 * 1024];
+        let (result, is_cut_off) =
+            exchange(b"nonsense\r\n", PATIENT, echo, |mut peer, _stopper| {
+                let started = Instant::now();
+                while started.elapsed() < LONG {
+                    if peer.write_all(&more).is_err() {
+                        return true;
+                    }
+                }
+                false
+            });
+        assert!(result.is_ok() && is_cut_off);
+    }
+
+    #[test]
+    fn the_end_of_the_server_is_the_end_of_who_has_not_begun() {
+        let (result, answer) = exchange(b"", PATIENT, echo, |peer, stopper| {
+            drop(stopper);
+            read(peer)
+        });
+        assert!(result.is_ok() && answer.is_empty(), "{answer}");
+    }
+
+    #[test]
+    fn who_has_begun_when_the_server_stops_may_end() {
+        let (begun, rest) = REQUEST.split_at(5);
+        let (_, answer) = exchange(begun, PATIENT, echo, |mut peer, stopper| {
+            drop(stopper);
+            // Time to notice it. Without the rule this would end the connection.
+            thread::sleep(SOON);
+            peer.write_all(rest).unwrap();
+            read(peer)
+        });
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }

@@ -136,7 +136,7 @@ impl RequestReader {
         }
     }
 
-    /// Reads one line or one piece of the body, or stops without a trace where it is not all there.
+    /// Reads a part of the head or of the body, or stops without a trace where it is not all there.
     fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<Status, Stop> {
         match &mut self.stage {
             Stage::Head(reader) => {
@@ -180,8 +180,30 @@ impl RequestReader {
     /// Whether the client waits for a word before it sends its body.
     ///
     /// RFC 9110, section 10.1.1: to `Expect: 100-continue` a server answers 100 or a final status.
+    /// Who has begun to send does not wait for it any more.
     pub fn is_awaited(&self) -> bool {
-        matches!(&self.stage, Stage::Body(head, _) if head.expects_continue)
+        match &self.stage {
+            Stage::Body(head, body) => head.expects_continue && !body.has_begun(),
+            Stage::Head(_) | Stage::Finished => false,
+        }
+    }
+
+    /// Whether the answer, a refusal too, goes without its body (RFC 9110, section 9.3.2).
+    pub fn is_head(&self) -> bool {
+        match &self.stage {
+            Stage::Head(reader) => reader.is_head(),
+            Stage::Body(head, _) => head.is_head(),
+            Stage::Finished => false,
+        }
+    }
+}
+
+impl Body {
+    fn has_begun(&self) -> bool {
+        match self {
+            Self::Sized { bytes, .. } => !bytes.is_empty(),
+            Self::Chunked(chunked) => chunked.has_begun(),
+        }
     }
 }
 

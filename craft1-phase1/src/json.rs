@@ -12,9 +12,7 @@
 
 use std::fmt;
 
-use metrics_model::{
-    Batch, BatchBuilder, InvalidBatch, InvalidMetric, Metric, MetricKind, Tags, Timestamp,
-};
+use metrics_model::{Batch, BatchBuilder, InvalidMetric, Metric, MetricKind, Tags, Timestamp};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, error::Category};
 
@@ -48,24 +46,17 @@ fn batch(items: Vec<Value>) -> Result<Batch<'static>, BadBody> {
     let mut builder = BatchBuilder::new();
     for item in items {
         let index = builder.next_index();
-        let metric = match item {
-            Value::Object(object) => metric(object),
-            _ => Err(BadField::Shape("expected a JSON object")),
+        let Value::Object(object) = item else {
+            return Err(BadBody::new(format_args!("metrics[{index}]: expected a JSON object")));
         };
-        builder = match metric {
-            Ok(metric) => builder.push(metric).map_err(BadBody::new)?,
-            Err(BadField::Invalid(reason)) => {
-                return Err(BadBody::new(InvalidBatch::Metric { index, reason }));
-            }
-            Err(BadField::Shape(expected)) => {
-                return Err(BadBody::new(format_args!("metrics[{index}].{expected}")));
-            }
-        };
+        let metric = metric(object)
+            .map_err(|field| BadBody::new(format_args!("metrics[{index}].{field}")))?;
+        builder = builder.push(metric).map_err(BadBody::new)?;
     }
     builder.finish().map_err(BadBody::new)
 }
 
-/// What is wrong with one field of a metric.
+/// What is wrong with one field of a metric. The message begins with the field's name.
 #[derive(Debug, thiserror::Error)]
 enum BadField {
     /// It is missing, or JSON of another type.
@@ -135,14 +126,15 @@ fn parse_tree(body: &[u8]) -> Result<Value, BadBody> {
     whole.map_err(|error| BadBody { offset: Some(offset(body, &error)), ..BadBody::new(error) })
 }
 
-/// From a line and a column, both from 1, to a byte from 0.
+/// From a line and a column, both from 1, to a byte from 0. A line feed that is bad itself comes as
+/// column 0 of the line behind it.
 fn offset(body: &[u8], error: &serde_json::Error) -> usize {
     if error.classify() == Category::Eof {
         return body.len();
     }
     let lines = body.split_inclusive(|byte| *byte == b'\n');
     let before: usize = lines.take(error.line() - 1).map(<[u8]>::len).sum();
-    before + error.column().saturating_sub(1)
+    (before + error.column()).saturating_sub(1)
 }
 
 /// Where in the body a value stands, which says which of its keys must not be repeated.
@@ -274,7 +266,11 @@ mod tests {
             (r#"{"name":"","value":1}"#, "name: empty"),
             (r#"{"metrics":{}}"#, "metrics: expected an array"),
             (r#"{"metrics":[]}"#, "metrics: empty"),
-            (r#"{"metrics":[1]}"#, "metrics[0].expected a JSON object"),
+            (r#"{"metrics":[1]}"#, "metrics[0]: expected a JSON object"),
+            (
+                r#"{"metrics":[{"name":"a","value":1},["b",2]]}"#,
+                "metrics[1]: expected a JSON object",
+            ),
             (
                 r#"{"metrics":[{"name":"a","value":1},{"name":"a","value":"1"}]}"#,
                 "metrics[1].value: expected a number",
@@ -309,6 +305,7 @@ mod tests {
         for (body, expected) in [
             (r#"{"name":"m","value":1x}"#, 21),
             ("{\n\"name\": \"m\",\n\"value\": 01}", 25),
+            ("{\"name\":\"a\nb\",\"value\":1}", 10),
             (r#"{"name":"m","value":1"#, 21),
             ("", 0),
             (r#"{"name":"m","value":1} x"#, 23),

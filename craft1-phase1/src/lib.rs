@@ -12,7 +12,7 @@
 //! | [`http`] | bytes to a request, a response to bytes; no I/O | final |
 //! | [`service`] | the routes; no I/O either | |
 //! | [`json`] | a body to a batch of metrics, through a tree | phase 3 |
-//! | [`line`] | a batch to lines of JSON, through serde | phase 3 |
+//! | [`mod@line`] | a batch to lines of JSON, through serde | phase 3 |
 //! | [`writer`] | lines to a file, under one lock | phase 4 |
 //! | [`telemetry`], [`histogram`] | what the server knows of itself | |
 //! | [`shutdown`] | from a signal to the end | phase 4 |

@@ -9,6 +9,7 @@
 //! [`stored`]: Service::stored
 //! [`answer`]: Service::answer
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use metrics_model::Batch;
@@ -32,7 +33,7 @@ const RETRY_AFTER_S: u32 = 1;
 pub type ParseBody = for<'a> fn(&'a [u8]) -> Result<Batch<'a>, BadBody>;
 
 /// What a route needs to know of a request, lent by whoever has read it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Call<'a> {
     /// The method, as it was sent.
     pub method: &'a str,
@@ -140,10 +141,11 @@ impl Service<'_> {
 
     /// Says what is to be done.
     pub fn decide<'a>(&self, call: &Call<'a>) -> Decision<'a> {
-        let Some(allow) = allow(call.path) else {
+        let path = &*plain(call.path);
+        let Some(allow) = allow(path) else {
             return refuse(404, "try /metrics or /health");
         };
-        let response = match (call.path, call.method) {
+        let response = match (path, call.method) {
             ("/metrics", "POST") => {
                 return self.ingest(call).map_or_else(Decision::Answer, Decision::Store);
             }
@@ -213,6 +215,23 @@ fn allow(path: &str) -> Option<&'static str> {
     }
 }
 
+/// RFC 3986, section 2.3: an unreserved character and its percent-encoded form are the same.
+fn plain(path: &str) -> Cow<'_, str> {
+    let Some((start, encoded)) = path.split_once('%') else { return path.into() };
+    let mut plain = start.to_string();
+    for part in encoded.split('%') {
+        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte.map(char::from) {
+            Some(unreserved @ ('a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~')) => {
+                plain.push(unreserved);
+                plain.push_str(&part[2..]);
+            }
+            _ => plain.extend(["%", part]),
+        }
+    }
+    plain.into()
+}
+
 /// RFC 9110, section 8.3.1: the type without its parameters, whatever its case.
 fn is_json(value: &[u8]) -> bool {
     let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
@@ -226,4 +245,181 @@ fn client(id: &[u8]) -> Result<&str, Response> {
         .ok()
         .filter(is_good)
         .ok_or_else(|| Response::error(400, "X-Client-Id: expected 1 to 255 bytes of text", None))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::http::{Limits, RequestReader, Status};
+    use crate::json;
+
+    const METRIC: &[u8] = br#"{"name":"m","value":1}"#;
+
+    const POST: Call<'static> = Call {
+        method: "POST",
+        path: "/metrics",
+        content_type: None,
+        content_encoding: None,
+        client_id: None,
+        body: Some(METRIC),
+    };
+
+    const SERVICE: Service<'static> = Service {
+        parse_body: json::parse,
+        health: &|| Health { queue_size: 1, accepted: 3, stored: 2 },
+        telemetry: &|| "ingest_queue_size 1\n".into(),
+    };
+
+    fn ask(method: &str, path: &str) -> Response {
+        SERVICE.answer(&Call { method, path, body: None, ..POST }, |_| panic!("nothing to store"))
+    }
+
+    fn status(call: &Call<'_>) -> u16 {
+        SERVICE.answer(call, |_| Ok(())).status
+    }
+
+    fn body(response: Response) -> String {
+        String::from_utf8(response.content.expect("a body").bytes).expect("text")
+    }
+
+    #[test]
+    fn a_route_answers_its_methods_and_names_them_to_the_others() {
+        for (path, allow) in
+            [("/metrics", "GET, HEAD, POST, OPTIONS"), ("/health", "GET, HEAD, OPTIONS")]
+        {
+            for method in METHODS {
+                let response = ask(method, path);
+                let (expected, names_allow) = match method {
+                    "OPTIONS" => (204, true),
+                    _ if !allow.split(", ").any(|it| it == method) => (405, true),
+                    // It came without a length.
+                    "POST" => (411, false),
+                    _ => (200, false),
+                };
+                let found = (response.status, response.allow);
+                assert_eq!(found, (expected, names_allow.then_some(allow)), "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_route_is_told_so() {
+        assert_eq!(ask("GET", "/metrics/").status, 404);
+        assert_eq!(ask("BREW", "/nothing").status, 404, "whatever the method");
+        assert_eq!(ask("BREW", "/metrics").status, 501);
+        assert_eq!(ask("get", "/metrics").status, 501, "the case of a method counts");
+        assert_eq!(ask("CONNECT", "").status, 501);
+        assert_eq!(ask("OPTIONS", "*").allow, Some("GET, HEAD, POST, OPTIONS"));
+    }
+
+    #[test]
+    fn health_and_telemetry_are_what_was_handed_in() {
+        let expected = r#"{"status":"ok","queue_size":1,"accepted":3,"stored":2}"#;
+        assert_eq!(body(ask("GET", "/health")), expected);
+        assert_eq!(body(ask("GET", "/metrics")), "ingest_queue_size 1\n");
+    }
+
+    #[test]
+    fn the_media_type_is_json_or_absent() {
+        for (content_type, expected) in [
+            (None, 202),
+            (Some("application/json"), 202),
+            (Some("Application/JSON; charset=utf-8"), 202),
+            (Some("application/json ;q=1"), 202),
+            (Some(""), 415),
+            (Some("application/jsonl"), 415),
+            (Some("text/plain; application/json"), 415),
+        ] {
+            let call = Call { content_type: content_type.map(str::as_bytes), ..POST };
+            assert_eq!(status(&call), expected, "{content_type:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_packed_is_refused() {
+        for (content_encoding, expected) in [("identity", 202), ("Identity", 202), ("gzip", 415)] {
+            let call = Call { content_encoding: Some(content_encoding.as_bytes()), ..POST };
+            assert_eq!(status(&call), expected, "{content_encoding}");
+        }
+    }
+
+    #[test]
+    fn a_client_names_itself_in_1_to_255_bytes_of_text() {
+        let (longest, too_long) = ("c".repeat(255), "c".repeat(256));
+        for id in ["web-1", "zürich", longest.as_str()] {
+            match SERVICE.decide(&Call { client_id: Some(id.as_bytes()), ..POST }) {
+                Decision::Store(delivery) => assert_eq!(delivery.client, Some(id)),
+                Decision::Answer(response) => panic!("{id}: {response:?}"),
+            }
+        }
+        for id in [&b""[..], too_long.as_bytes(), b"tab\there", "\u{85}".as_bytes(), b"\xff"] {
+            let call = Call { client_id: Some(id), ..POST };
+            assert_eq!(status(&call), 400, "{}", id.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_what_was_sent() {
+        let batch = json::parse(METRIC).unwrap();
+        let stored = Cell::new(0);
+        let response = SERVICE.answer(&POST, |delivery| {
+            assert_eq!((&delivery.batch, delivery.client), (&batch, None));
+            stored.set(stored.get() + 1);
+            Ok(())
+        });
+        assert_eq!((response.status, stored.get()), (202, 1));
+        assert_eq!(body(response), r#"{"status":"accepted","accepted":1}"#);
+    }
+
+    #[test]
+    fn what_could_not_be_stored_may_be_sent_again() {
+        let response = SERVICE.answer(&POST, |_| Err(Unstored));
+        assert_eq!((response.status, response.retry_after_s), (503, Some(1)));
+        assert!(body(response).contains("the data file cannot be written"));
+    }
+
+    #[test]
+    fn a_body_that_is_refused_is_not_stored() {
+        let call = Call { body: Some(b"{\"name\":\"m\" 1"), ..POST };
+        let response = SERVICE.answer(&call, |_| panic!("nothing to store"));
+        assert_eq!(response.status, 400);
+        let body: serde_json::Value = serde_json::from_str(&body(response)).unwrap();
+        assert_eq!(body["error"], "bad_request");
+        assert_eq!(body["offset"], 12);
+    }
+
+    /// The request with these fields, as the reader gives it.
+    fn request(fields: &str) -> Request {
+        let bytes = format!("POST /metrics HTTP/1.1\r\nHost: test\r\n{fields}\r\n");
+        let mut reader = RequestReader::new(Limits::default());
+        match reader.read(bytes.as_bytes()).unwrap().status {
+            Status::Complete(request) => request,
+            Status::NeedMore => panic!("{fields:?} is not all of it"),
+        }
+    }
+
+    #[test]
+    fn a_call_borrows_from_the_request() {
+        let all = "Content-Type: a/b\r\nContent-Encoding: gzip\r\nX-Client-Id: c\r\n";
+        let all = request(all);
+        let call = Call::try_from(&all).unwrap();
+        assert_eq!((call.method, call.path), ("POST", "/metrics"));
+        assert_eq!(call.content_type, Some(&b"a/b"[..]));
+        assert_eq!(call.content_encoding, Some(&b"gzip"[..]));
+        assert_eq!(call.client_id, Some(&b"c"[..]));
+        assert_eq!(call.body, None, "nothing says how long it is");
+        let empty = request("Content-Length: 0\r\n");
+        assert_eq!(Call::try_from(&empty).unwrap().body, Some(&b""[..]));
+    }
+
+    #[test]
+    fn a_field_that_decides_something_is_given_once() {
+        for name in ["Content-Type", "Content-Encoding", "X-Client-Id"] {
+            let twice = request(&format!("{name}: a\r\n{}: a\r\n", name.to_lowercase()));
+            assert_eq!(Call::try_from(&twice).unwrap_err(), Repeated(name));
+        }
+        assert!(Call::try_from(&request("X-Other: a\r\nX-Other: a\r\n")).is_ok());
+    }
 }

@@ -100,9 +100,21 @@ impl Listener {
         Ok((Socket { fd }, peer))
     }
 
-    /// Waits for a connection.
+    /// Waits for a connection. The end of the server comes first: a crowd at the door must not put
+    /// it off.
     pub fn wait(&self, stop: BorrowedFd<'_>, deadline: Option<Instant>) -> io::Result<Wake> {
-        wait(self.fd.as_fd(), PollFlags::IN, Some(stop), deadline)
+        match wait_for_any(&[stop, self.as_fd()], deadline)?[..] {
+            [true, _] => Ok(Wake::Stopping),
+            [_, true] => Ok(Wake::Ready),
+            _ => Ok(Wake::TimedOut),
+        }
+    }
+}
+
+impl AsFd for Listener {
+    /// Readable once a connection can be accepted.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 
@@ -158,10 +170,32 @@ impl Socket {
     }
     // ANCHOR_END: deadlines
 
+    /// Takes what has arrived, as much as `bytes` has room for, and says how much that was: nothing
+    /// where the peer sends no more. `WouldBlock` where it may.
+    pub fn try_recv(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let (_, len) = retry_on_intr(|| net::recv(&self.fd, &mut *bytes, RecvFlags::empty()))?;
+        Ok(len)
+    }
+
     /// Says that no more bytes will come from us. What the peer sends can still be read.
     pub fn finish_sending(&self) -> io::Result<()> {
         Ok(net::shutdown(&self.fd, net::Shutdown::Write)?)
     }
+}
+
+impl AsFd for Socket {
+    /// Readable once bytes have come, or the end of them.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Waits until one of `fds` can be read, is at its end or is broken, or until the deadline passes,
+/// and says of each whether it is so.
+pub fn wait_for_any(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result<Vec<bool>> {
+    let mut entries: Vec<_> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+    poll_until(&mut entries, deadline)?;
+    Ok(entries.iter().map(|entry| !entry.revents().is_empty()).collect())
 }
 
 /// Waits until `fd` is ready for `interest`, `stop` is readable, or the deadline passes.
@@ -173,22 +207,28 @@ fn wait(
 ) -> io::Result<Wake> {
     let mut entries = vec![PollFd::from_borrowed_fd(fd, interest)];
     entries.extend(stop.map(|stop| PollFd::from_borrowed_fd(stop, PollFlags::IN)));
+    match poll_until(&mut entries, deadline)? {
+        0 => Ok(Wake::TimedOut),
+        // First: a request that has arrived is answered, also while the server stops.
+        _ if !entries[0].revents().is_empty() => Ok(Wake::Ready),
+        _ => Ok(Wake::Stopping),
+    }
+}
+
+/// Waits until an entry is ready or the deadline passes, and says how many are.
+fn poll_until(entries: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = left.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
-        match poll(&mut entries, timeout.as_ref()) {
-            Ok(0) => return Ok(Wake::TimedOut),
-            // First: a request that has arrived is answered, also while the server stops.
-            Ok(_) if !entries[0].revents().is_empty() => return Ok(Wake::Ready),
-            Ok(_) => return Ok(Wake::Stopping),
+        match poll(entries, timeout.as_ref()) {
             Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+            result => return Ok(result?),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::time::Duration;
@@ -198,7 +238,7 @@ mod tests {
     const SOON: Duration = Duration::from_millis(50);
     const LONG: Duration = Duration::from_secs(30);
 
-    fn listener(backlog: i32) -> Listener {
+    pub(crate) fn listener(backlog: i32) -> Listener {
         Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), backlog).unwrap()
     }
 
@@ -208,7 +248,8 @@ mod tests {
         listener.accept().unwrap()
     }
 
-    fn pair() -> (Socket, TcpStream) {
+    /// The two ends of a connection: ours and a client's.
+    pub(crate) fn pair() -> (Socket, TcpStream) {
         let listener = listener(1);
         let peer = TcpStream::connect(listener.local_address().unwrap()).unwrap();
         let (socket, address) = accept(&listener);
@@ -251,6 +292,44 @@ mod tests {
         peer.write_all(b"x").unwrap();
         let received = socket.recv(&mut bytes, deadline, None).unwrap();
         assert_eq!(received, Received::Bytes(1), "it can still be read");
+    }
+
+    #[test]
+    fn takes_no_more_than_there_is_room_for_and_waits_for_nothing() {
+        let (socket, mut peer) = pair();
+        let mut bytes = [0; 3];
+        assert_eq!(socket.try_recv(&mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        peer.write_all(b"ping").unwrap();
+        wait_for_any(&[socket.as_fd()], Some(Instant::now() + LONG)).unwrap();
+        assert_eq!((socket.try_recv(&mut bytes).unwrap(), &bytes), (3, b"pin"));
+        assert_eq!(socket.try_recv(&mut bytes).unwrap(), 1);
+        drop(peer);
+        wait_for_any(&[socket.as_fd()], Some(Instant::now() + LONG)).unwrap();
+        assert_eq!(socket.try_recv(&mut bytes).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_wait_for_several_says_which_of_them_are_readable() {
+        let ((quiet, _peer), (loud, mut loud_peer), (ended, ended_peer)) = (pair(), pair(), pair());
+        let sockets = [quiet.as_fd(), loud.as_fd(), ended.as_fd()];
+        let wait = |wait| wait_for_any(&sockets, Some(Instant::now() + wait)).unwrap();
+        assert_eq!(wait(SOON), [false, false, false]);
+        loud_peer.write_all(b"x").unwrap();
+        assert_eq!(wait(LONG), [false, true, false]);
+        drop(ended_peer);
+        wait_for_any(&sockets[2..], Some(Instant::now() + LONG)).unwrap();
+        assert_eq!(wait(LONG), [false, true, true]);
+    }
+
+    #[test]
+    fn a_crowd_at_the_door_does_not_put_off_the_end() {
+        let listener = listener(1);
+        let (stop, stopper) = rustix::pipe::pipe().unwrap();
+        let _waiting = TcpStream::connect(listener.local_address().unwrap()).unwrap();
+        let deadline = Some(Instant::now() + LONG);
+        assert_eq!(listener.wait(stop.as_fd(), deadline).unwrap(), Wake::Ready);
+        drop(stopper);
+        assert_eq!(listener.wait(stop.as_fd(), deadline).unwrap(), Wake::Stopping);
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
+use load_gen::table::decimal;
+
 use super::marker::Marker;
 use crate::{
     chart::{Chart, measures},
     measure::Measure,
-    record::{AblationRecord, Cost, Record, WorkloadRecord},
+    record::{AblationRecord, Cost, LayerGroup, Record, WorkloadRecord},
     report::{charts, environment, table::Table, tables},
     statistics::Verdict,
 };
@@ -81,6 +83,10 @@ impl<'a> Request<'a> {
                 self.allow(&["table", "ablation", "workload", "measure"])?;
                 tables::ablation(self.record, self.ablation()?, self.measure()?)
             }
+            "layers" => {
+                self.allow(&["table", "group", "baseline"])?;
+                tables::layers(self.group()?, self.layer("baseline")?)
+            }
             "environment" => {
                 self.allow(&["table"])?;
                 return Ok(environment::table(self.record).markdown());
@@ -95,6 +101,9 @@ impl<'a> Request<'a> {
     }
 
     fn figure(self, key: &str) -> Result<String, String> {
+        if key == LAYER_NS {
+            return self.layer_figure();
+        }
         let subject = self.required("subject")?;
         let workload = self.workload()?;
         self.in_workload(workload, subject)?;
@@ -123,6 +132,38 @@ impl<'a> Request<'a> {
             other => return Err(unknown("of", other, &["median", "min", "max"])),
         };
         Ok(measure.format(figure))
+    }
+
+    /// What one element costs a layer, or its multiple of another layer's.
+    fn layer_figure(self) -> Result<String, String> {
+        self.allow(&["figure", "group", "layer", "versus"])?;
+        let (group, layer) = (self.group()?, self.layer("layer")?.ok_or("layer= is missing")?);
+        let other = self.layer("versus")?;
+        let cell = group.cell(layer, other.unwrap_or(layer)).ok_or("the record has no rounds")?;
+        Ok(match cell.ratio {
+            Some(ratio) => format!("{}\u{a0}×", tables::ratio(ratio.median)),
+            None => format!("{}\u{a0}ns", decimal(cell.time_ns.median)),
+        })
+    }
+
+    /// By its name, with a hyphen for everything that is neither letter nor digit.
+    fn group(self) -> Result<&'a LayerGroup, String> {
+        let wanted = self.required("group")?;
+        let groups = &self.record.layers;
+        let ids: Vec<String> = groups.iter().map(|group| slug(&group.id)).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let found = groups.iter().find(|group| slug(&group.id) == wanted);
+        found.ok_or_else(|| unknown("group", wanted, &ids))
+    }
+
+    /// A layer of the group, named like the group.
+    fn layer(self, field: &str) -> Result<Option<&'a str>, String> {
+        let Some(wanted) = self.get(field) else { return Ok(None) };
+        let benchmarks = &self.group()?.benchmarks;
+        let ids: Vec<String> = benchmarks.iter().map(|benchmark| slug(&benchmark.id)).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let found = benchmarks.iter().find(|benchmark| slug(&benchmark.id) == wanted);
+        found.map(|found| Some(found.id.as_str())).ok_or_else(|| unknown(field, wanted, &ids))
     }
 
     fn chart(self, kind: &str) -> Result<Content, String> {
@@ -202,7 +243,17 @@ impl<'a> Request<'a> {
     }
 }
 
-const TABLES: [&str; 6] = ["staircase", "costs", "failures", "ablation", "environment", "commands"];
+const TABLES: [&str; 7] =
+    ["staircase", "costs", "failures", "ablation", "layers", "environment", "commands"];
+
+/// The figure of a layer.
+const LAYER_NS: &str = "layer_ns";
+
+/// `parse/100 metrics, fleet` as `parse-100-metrics-fleet`: a marker's fields end at a space.
+fn slug(name: &str) -> String {
+    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_lowercase()
+}
 
 fn measure_keys() -> Vec<&'static str> {
     Measure::ALL.into_iter().map(measures::key).collect()

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     chart::Chart,
     measure::Measure,
-    record::{AblationRecord, Failures, Record, WorkloadRecord},
+    record::{AblationRecord, Failures, LayerGroup, Record, WorkloadRecord},
 };
 
 /// One record. It has a heading of its own where there are several.
@@ -22,11 +22,14 @@ pub(crate) fn record(record: &Record, is_one_of_many: bool) -> Markup {
             (facts(record))
             (statements(&summary::cautions(record)))
             (navigation(record))
-            h2 { "In short" }
-            (statements(&summary::in_short(record)))
-            (overview(record))
+            @if !record.workloads.is_empty() {
+                h2 { "In short" }
+                (statements(&summary::in_short(record)))
+                (overview(record))
+            }
             @for workload in &record.workloads { (workload_section(record, workload)) }
             @for ablation in &record.ablations { (ablation_section(record, ablation)) }
+            @for group in &record.layers { (layer_section(group)) }
             h2 id=(anchor(record, "environment")) { "Environment" }
             (environment::section(record))
         }
@@ -61,6 +64,18 @@ fn navigation(record: &Record) -> Markup {
                 a href=(format!("#{}", anchor(record, &toggle_id(ablation)))) { (ablation_name(ablation)) }
             }
             a href=(format!("#{}", anchor(record, "environment"))) { "environment" }
+        }
+    }
+}
+
+/// A group of layers by themselves.
+fn layer_section(group: &LayerGroup) -> Markup {
+    let table = tables::layers(group, None);
+    html! {
+        section.card.wide {
+            h2 { (group.id) }
+            p.dim { "Criterion, " (group.package) ". " (table.caption) "." }
+            (table.html())
         }
     }
 }

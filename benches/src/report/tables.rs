@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use load_gen::table::grouped;
+use load_gen::table::{decimal, grouped};
 
 use super::table::{Cell, Columns, Table};
 use crate::{
     analysis::{self, Outcome, Versus, waterfall},
     measure::{CostMeasure, Measure},
-    record::{AblationRecord, Cost, Costs, Failures, Record, Run, Series, WorkloadRecord},
+    record::{
+        AblationRecord, Cost, Costs, Failures, LayerBenchmark, LayerGroup, Record, Run, Series,
+        WorkloadRecord,
+    },
     statistics::{Spread, Verdict},
 };
 
@@ -201,4 +204,41 @@ pub fn ablation(record: &Record, ablation: &AblationRecord, measure: Measure) ->
             .to_vec(),
         rows: rows.collect(),
     }
+}
+
+/// One row a layer: what one element costs it, and each as a multiple of the baseline's, which is the
+/// first layer unless another is asked for.
+pub fn layers(group: &LayerGroup, baseline: Option<&str>) -> Table {
+    let first = group.benchmarks.first().map_or("", |benchmark| benchmark.id.as_str());
+    let baseline = baseline.unwrap_or(first);
+    let has_counts = group.benchmarks.iter().any(|benchmark| benchmark.instructions.is_some());
+    let mut head = vec!["layer".to_owned(), "ns".to_owned(), format!("multiple of {baseline}")];
+    head.extend(has_counts.then(|| "instructions".to_owned()));
+    let row = |benchmark: &LayerBenchmark| {
+        let cell = group.cell(&benchmark.id, baseline);
+        let mut row = vec![Cell::from(&benchmark.id)];
+        row.push(cell.map_or_else(Cell::absent, |cell| with_range(cell.time_ns, decimal)));
+        let ratio = cell.and_then(|cell| cell.ratio);
+        row.push(ratio.map_or_else(Cell::absent, |spread| with_range(spread, self::ratio)));
+        if has_counts {
+            let counted = cell.and_then(|cell| cell.instructions);
+            row.push(counted.map_or_else(Cell::absent, |count| format!("{count:.0}").into()));
+        }
+        row
+    };
+    let each = if group.elements == 1 { String::new() } else { format!(" of {}", group.elements) };
+    Table {
+        caption: format!(
+            "{}: one element{each}, medians with the smallest and largest round",
+            group.id
+        ),
+        columns: Columns::Figures,
+        head,
+        rows: group.benchmarks.iter().map(row).collect(),
+    }
+}
+
+fn with_range(spread: Spread, format: fn(f64) -> String) -> Cell {
+    let Spread { median, min, max, .. } = spread;
+    Cell::with_note(format(median), format!("{} to {}", format(min), format(max)))
 }

@@ -87,6 +87,7 @@ pub(crate) fn record() -> Record {
             workload("writer", &WRITER, Failures::AreWrong),
         ],
         ablations: vec![ablation()],
+        layers: Vec::new(),
     }
 }
 

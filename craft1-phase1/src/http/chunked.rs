@@ -62,6 +62,11 @@ impl Chunked {
         Ok(None)
     }
 
+    /// Whether the first chunk has been announced.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self.next, Next::Size) || !self.body.is_empty()
+    }
+
     /// The content without its framing.
     pub(super) fn into_body(self) -> Vec<u8> {
         self.body

@@ -12,6 +12,9 @@ use super::limits::{Limits, METHOD_BYTES_MAX};
 use super::refusal::Refusal;
 use super::target::{self, is_host};
 
+/// RFC 9110, section 9.3.2: GET, but the answer has no body.
+const HEAD: &str = "HEAD";
+
 /// What a request says before its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -28,6 +31,13 @@ pub struct Head {
     pub framing: Framing,
     /// Whether the client waits for a word before it sends its body.
     pub expects_continue: bool,
+}
+
+impl Head {
+    /// Whether it asks for an answer without a body (RFC 9110, section 9.3.2).
+    pub fn is_head(&self) -> bool {
+        self.method == HEAD
+    }
 }
 
 /// The two versions of HTTP that have this form.
@@ -88,11 +98,12 @@ impl Field {
     }
 }
 
-/// A head on its way: the lines so far.
+/// A head on its way: what has come so far.
 #[derive(Debug, Default)]
 pub(super) struct HeadReader {
     empty_line_passed: bool,
-    request_line: Option<RequestLine>,
+    method: Option<String>,
+    target: Option<Target>,
     section: Section,
     fields: Fields,
     host_given: bool,
@@ -100,37 +111,46 @@ pub(super) struct HeadReader {
     expects_continue: bool,
 }
 
-#[derive(Debug, Clone)]
-struct RequestLine {
-    method: String,
+/// What stands behind the method in the request line.
+#[derive(Debug)]
+struct Target {
     path: String,
     version: Version,
 }
 
 impl HeadReader {
-    /// Reads one more line. The empty one at the end makes the head.
+    /// Reads the method, the rest of its line, or one more field. The empty line at the end makes
+    /// the head.
     pub(super) fn step(
         &mut self,
         cursor: &mut Cursor<'_>,
         limits: &Limits,
     ) -> Result<Option<Head>, Stop> {
-        let Some(line) = &self.request_line else {
+        let Some(method) = &self.method else {
             // RFC 9112, section 2.2: some clients send an empty line behind a body, so one before
             // a request is forgiven.
             if cursor.peek()? == b'\r' && !self.empty_line_passed {
                 cursor.line_end(Refusal::LineEnd)?;
                 self.empty_line_passed = true;
             } else {
-                self.request_line = Some(request_line(cursor, limits)?);
+                self.method = Some(read_method(cursor)?);
             }
             return Ok(None);
         };
-        let line = line.clone();
+        let Some(Target { version, .. }) = self.target else {
+            self.target = Some(read_target(cursor, method, limits)?);
+            return Ok(None);
+        };
         match self.section.field_line(cursor, limits)? {
-            Some(field) => self.take(field, line.version, limits).map(|()| None),
-            None => self.finish(line).map(Some),
+            Some(field) => self.take(field, version, limits).map(|()| None),
+            None => self.finish(version).map(Some),
         }
         .map_err(Stop::Refused)
+    }
+
+    /// As [`Head::is_head`], as soon as it is known.
+    pub(super) fn is_head(&self) -> bool {
+        self.method.as_deref() == Some(HEAD)
     }
 
     fn take(&mut self, field: Field, version: Version, limits: &Limits) -> Result<(), Refusal> {
@@ -157,11 +177,14 @@ impl HeadReader {
         Ok(())
     }
 
-    fn finish(&mut self, line: RequestLine) -> Result<Head, Refusal> {
-        if !self.host_given && line.version == Version::Http11 {
+    fn finish(&mut self, version: Version) -> Result<Head, Refusal> {
+        if !self.host_given && version == Version::Http11 {
             return Err(Refusal::HostMissing);
         }
-        let RequestLine { method, path, version } = line;
+        let (Some(method), Some(Target { path, .. })) = (self.method.take(), self.target.take())
+        else {
+            unreachable!("fields come behind a request line")
+        };
         let framing = self.framing.framing();
         let fields = mem::take(&mut self.fields);
         let expects_continue = self.expects_continue;
@@ -172,19 +195,23 @@ impl HeadReader {
 // ANCHOR: request_line
 /// RFC 9112, section 3: method, blank, target, blank, version, and every blank is exactly one. The
 /// RFC lets a server forgive more white space, and names the attacks that this opens.
-fn request_line(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<RequestLine, Stop> {
+fn read_method(cursor: &mut Cursor<'_>) -> Result<String, Stop> {
     let method = cursor.take_while(is_token_byte, METHOD_BYTES_MAX, Refusal::MethodTooLong)?;
     if method.is_empty() {
         return Err(Refusal::Method.into());
     }
     cursor.pass(|byte| byte == b' ', Refusal::Method)?;
+    Ok(ascii(method))
+}
+
+fn read_target(cursor: &mut Cursor<'_>, method: &str, limits: &Limits) -> Result<Target, Stop> {
     let is_target_byte = |byte: u8| byte.is_ascii_graphic();
     let target = cursor.take_while(is_target_byte, limits.target_bytes, Refusal::TargetTooLong)?;
     cursor.pass(|byte| byte == b' ', Refusal::Target)?;
-    let path = target::path(method, target)?;
+    let path = target::path(method.as_bytes(), target)?;
     let version = version(cursor)?;
     cursor.line_end(Refusal::LineEnd)?;
-    Ok(RequestLine { method: ascii(method), path: ascii(path), version })
+    Ok(Target { path: ascii(path), version })
 }
 
 /// RFC 9112, section 2.3: `HTTP/`, a digit, a point, a digit. Its case counts.

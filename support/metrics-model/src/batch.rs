@@ -121,6 +121,11 @@ impl<'a> BatchBuilder<'a> {
         Self { metrics: Vec::new() }
     }
 
+    /// Starts with room for `count` metrics, and for no more than a batch can have.
+    pub fn with_capacity(count: usize) -> Self {
+        Self { metrics: Vec::with_capacity(count.min(METRICS_PER_BATCH_MAX)) }
+    }
+
     /// The index that the next metric will have. A parser that refuses a field before its metric
     /// is complete says with it where it was, in [`InvalidBatch::Metric`].
     pub fn next_index(&self) -> usize {
@@ -128,6 +133,7 @@ impl<'a> BatchBuilder<'a> {
     }
 
     /// Adds a valid metric, or refuses the whole batch because of it.
+    #[inline]
     pub fn push(mut self, metric: Metric<'a>) -> Result<Self, InvalidBatch> {
         check_item(self.next_index(), &metric)?;
         self.metrics.push(metric);
@@ -144,6 +150,7 @@ impl<'a> BatchBuilder<'a> {
 }
 
 /// Checks the metric at `index` of a list.
+#[inline]
 fn check_item(index: usize, metric: &Metric<'_>) -> Result<(), InvalidBatch> {
     if index >= METRICS_PER_BATCH_MAX {
         return Err(InvalidBatch::TooMany);
@@ -235,6 +242,13 @@ mod tests {
         assert_eq!(batch.clone().into_iter().collect::<Vec<_>>(), items);
         assert_eq!(batch.clone().into_owned(), batch);
         assert_eq!(batch.into_metrics(), items);
+    }
+
+    #[test]
+    fn a_builder_makes_no_more_room_than_a_batch_can_fill() {
+        for (count, room) in [(0, 0), (5, 5), (usize::MAX, METRICS_PER_BATCH_MAX)] {
+            assert_eq!(BatchBuilder::with_capacity(count).metrics.capacity(), room);
+        }
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl<'a> Metric<'a> {
     /// let refused = Metric::new("", 1.0).validate().unwrap_err();
     /// assert_eq!(refused.to_string(), "name: empty");
     /// ```
+    #[inline]
     pub fn validate(&self) -> Result<(), InvalidMetric> {
         check_name(&self.name)?;
         if !self.value.is_finite() {

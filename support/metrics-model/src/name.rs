@@ -21,6 +21,7 @@ pub enum InvalidName {
 }
 
 /// Checks the rule of names.
+#[inline]
 pub(crate) fn check_name(name: &str) -> Result<(), InvalidName> {
     if name.is_empty() {
         return Err(InvalidName::Empty);
@@ -28,7 +29,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), InvalidName> {
     if name.len() > NAME_BYTES_MAX {
         return Err(InvalidName::TooLong);
     }
-    if is_printable_ascii(name) {
+    if is_printable_ascii(name.as_bytes()) {
         return Ok(());
     }
     match name.chars().find(|character| character.is_control()) {
@@ -37,10 +38,40 @@ pub(crate) fn check_name(name: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// Settles nearly every name, because bytes are cheaper to look at than characters. It looks at all
-/// of them even after a bad one: without an early exit the compiler takes several at a time.
-fn is_printable_ascii(name: &str) -> bool {
-    name.bytes().fold(true, |printable, byte| printable & matches!(byte, b' '..=b'~'))
+/// How many bytes a word has.
+const WORD_BYTES: usize = 8;
+
+/// Settles nearly every name, eight bytes at a time. Where there are not as many left, a word is made
+/// of bytes that were looked at before: what is printable stays so.
+#[inline]
+fn is_printable_ascii(name: &[u8]) -> bool {
+    let (words, rest) = name.as_chunks::<WORD_BYTES>();
+    let ends = match (name.last_chunk::<WORD_BYTES>(), name.first_chunk(), name.last_chunk()) {
+        (Some(last), ..) => u64::from_ne_bytes(*last),
+        (None, Some(first), Some(last)) => {
+            let halves = [*first, *last].map(u32::from_ne_bytes).map(u64::from);
+            halves[0] << u32::BITS | halves[1]
+        }
+        _ => return rest.iter().all(|byte| matches!(byte, b' '..=b'~')),
+    };
+    let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    words.all(is_printable_word) && is_printable_word(ends)
+}
+
+/// Whether all eight bytes lie between the space, 0x20, and the tilde, 0x7E. Adding moves a limit of
+/// the range to 0x80, where the highest bit tells on which side of it a byte is ("Bit Twiddling
+/// Hacks", Sean Anderson).
+const fn is_printable_word(word: u64) -> bool {
+    const HIGH_BITS: u64 = splat(0x80);
+    // From 0x7F on, the highest bit is set before or after. Without one no sum reaches the byte above.
+    let above = word | word.wrapping_add(splat(0x01));
+    let at_least_space = word.wrapping_add(splat(0x80 - b' '));
+    !above & at_least_space & HIGH_BITS == HIGH_BITS
+}
+
+/// The same byte, eight times.
+const fn splat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; WORD_BYTES])
 }
 
 #[cfg(test)]
@@ -68,6 +99,24 @@ mod tests {
             };
             let name = character.encode_utf8(&mut [0; 4]).to_owned();
             assert_eq!(check_name(&name), expected, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_byte_is_found_wherever_it_stands() {
+        for len in 1..=25 {
+            for at in 0..len {
+                for byte in 0..0x80 {
+                    let mut name = vec![b'n'; len];
+                    name[at] = byte;
+                    let name = String::from_utf8(name).unwrap();
+                    let expected = match byte {
+                        0x00..=0x1F | 0x7F => Err(InvalidName::ControlCharacter(char::from(byte))),
+                        _ => Ok(()),
+                    };
+                    assert_eq!(check_name(&name), expected, "{byte:#x} at {at} of {len}");
+                }
+            }
         }
     }
 

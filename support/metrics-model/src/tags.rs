@@ -12,6 +12,10 @@ use std::borrow::Cow;
 use crate::limits::{TAG_VALUE_BYTES_MAX, TAGS_PER_METRIC_MAX};
 use crate::name::{InvalidName, check_name};
 
+/// Most metrics have no more tags than this. The first pair makes room for them in one step, which is
+/// cheaper than to let the vector grow into it.
+const TAGS_USUAL: usize = 4;
+
 /// Checked pairs of key and value, in order of arrival.
 ///
 /// Two `Tags` are equal when they hold the same pairs, in whatever order: on the wire they are a
@@ -67,6 +71,9 @@ impl<'a> Tags<'a> {
         }
         if self.get(&key).is_some() {
             return Err(InvalidTags::RepeatedKey { key: key.into_owned() });
+        }
+        if self.pairs.capacity() == 0 {
+            self.pairs = Vec::with_capacity(TAGS_USUAL);
         }
         self.pairs.push((key, value));
         Ok(())

@@ -255,18 +255,19 @@ pub fn get_json(address: SocketAddr, path: &str) -> serde_json::Value {
     response.json()
 }
 
-/// `POST path` with a JSON body over a connection of its own.
+/// `POST path` with a body, JSON by its Content-Type, over a connection of its own.
 ///
 /// # Panics
 /// If no response comes back.
 #[track_caller]
-pub fn post_json(address: SocketAddr, path: &str, body: &str) -> Response {
-    let body_len = body.len();
-    let request = format!(
+pub fn post_json(address: SocketAddr, path: &str, body: impl AsRef<[u8]>) -> Response {
+    let body = body.as_ref();
+    let head = format!(
         "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {body_len}\r\n\r\n{body}"
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
     );
-    exchange(address, request.as_bytes())
+    exchange(address, &[head.as_bytes(), body].concat())
 }
 
 /// Sends `request` over a connection of its own and reads one response.

@@ -1,6 +1,6 @@
 //! A data file of its own for each test, and servers that store into it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, thread, time::Duration, time::Instant};
 
@@ -23,9 +23,14 @@ impl DataFolder {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// Where servers store: `metrics.jsonl`, which is not there before the first of them.
     pub fn data_file(&self) -> PathBuf {
-        self.0.path().join("metrics.jsonl")
+        self.path().join("metrics.jsonl")
     }
 
     /// `program` on a free port, storing here, with `options` behind.

@@ -10,19 +10,31 @@
 //! | [`folder`] | a data file of its own for each test |
 //! | [`client`] | a raw socket: bytes in any split out, one response after the other in |
 //! | [`contract`] | the wire contract as rows, run with the capabilities that a phase has |
+//! | [`json_suite`] | `JSONTestSuite` as bodies and verdicts |
+//! | [`llhttp`] | llhttp's own requests, to be taken or refused |
+//! | [`mutate`] | broken inputs from good ones, for parsers |
+//! | [`readme`] | runs the examples of a README |
+//! | [`watchdog`] | ends a test that hangs in its own process |
 //! | [`browser`] | a headless browser, for pages that a person looks at |
 
 pub mod browser;
 pub mod client;
 pub mod contract;
 pub mod folder;
+pub mod json_suite;
+pub mod llhttp;
+pub mod mutate;
+pub mod readme;
 pub mod server;
+pub mod watchdog;
 
 use std::time::Duration;
 
 pub use client::{Client, Response, get, get_json, post_json};
 pub use folder::{DataFolder, wait_until};
+pub use mutate::Mutator;
 pub use server::{Exit, Server};
+pub use watchdog::Watchdog;
 
 /// How long any single step of a test may take. Far beyond what a step needs, also on a machine
 /// that is busy with something else; it is there to end a hang, not to measure.

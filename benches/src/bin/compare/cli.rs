@@ -20,6 +20,7 @@ Examples:
   cargo compare --full --rival all --save phases-and-rivals
   cargo compare --toggle parser              one layer exchanged: what does it cost?
   cargo compare list                         everything that can be named
+  cargo compare layers craft1-phase3         layers by themselves, without a server
   cargo compare budget                       costs of a request against benches/budgets.toml
   cargo compare report phases-and-rivals     a stored record as a page
   cargo compare render                       stored records into the documents
@@ -56,6 +57,27 @@ pub(crate) enum Command {
         #[arg(value_name = "SUBJECT")]
         subjects: Vec<String>,
     },
+    /// Times layers by themselves with criterion, round by round
+    Layers {
+        /// Crates whose benchmarks run
+        #[arg(value_name = "PACKAGE", default_value = "benches")]
+        packages: Vec<String>,
+        /// Only benchmarks whose name matches this regular expression
+        #[arg(long, value_name = "PATTERN")]
+        filter: Option<String>,
+        /// How often they run
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(ROUNDS_MAX)))]
+        rounds: u32,
+        /// Leave out the instructions
+        #[arg(long)]
+        no_costs: bool,
+        /// Keep the record in benches/results
+        #[arg(long, value_name = "NAME")]
+        save: Option<String>,
+        /// Print the record as JSON instead of tables
+        #[arg(long)]
+        json: bool,
+    },
     /// Writes stored records as one HTML page
     Report {
         /// Names of records in benches/results [default: all]
@@ -71,6 +93,21 @@ pub(crate) enum Command {
         #[arg(long)]
         check: bool,
     },
+}
+
+/// What to type to measure layers again.
+pub(crate) fn layers_command(
+    packages: &[String],
+    filter: Option<&str>,
+    rounds: u32,
+    no_costs: bool,
+) -> String {
+    let mut words = vec!["cargo compare layers".to_owned()];
+    words.extend(packages.iter().cloned());
+    words.extend(filter.map(|pattern| format!("--filter '{pattern}'")));
+    words.push(format!("--rounds {rounds}"));
+    words.extend(no_costs.then(|| "--no-costs".to_owned()));
+    words.join(" ")
 }
 
 /// Where a report goes when nobody says where.

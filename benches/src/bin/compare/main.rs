@@ -19,8 +19,8 @@ use benches::{
     Colour, ablation,
     budget::{Budgets, Outcome},
     build::workspace_directory,
-    comparison,
-    record::{Record, results_directory},
+    comparison, layers,
+    record::{Record, check_name, results_directory},
     render::{self, Rendering},
     report::page,
     subject::{self, PHASES, RIVALS, Subject, UnknownSubject},
@@ -48,6 +48,17 @@ fn main() -> ExitCode {
         None => compare(&arguments.compare),
         Some(Command::List) => list(),
         Some(Command::Budget { subjects }) => budget(subjects),
+        Some(Command::Layers { packages, filter, rounds, no_costs, save, json }) => {
+            let request = layers::Request {
+                packages: packages.clone(),
+                filter: filter.clone(),
+                rounds: *rounds,
+                count: !no_costs,
+                name: save.clone().unwrap_or_else(|| "layers".to_owned()),
+                command: cli::layers_command(packages, filter.as_deref(), *rounds, *no_costs),
+            };
+            layers(&request, save.is_some(), *json)
+        }
         Some(Command::Report { records, file }) => report(records, file),
         Some(Command::Render { check }) => render(*check),
     };
@@ -117,6 +128,27 @@ fn verdict(record: &Record) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Layers by themselves, as tables or as the record.
+fn layers(request: &layers::Request, is_saved: bool, json: bool) -> Result<ExitCode> {
+    if let Err(error) = check_name(&request.name) {
+        eprintln!("compare: {error:#}");
+        return Ok(ExitCode::from(USAGE));
+    }
+    let record = layers::run(request, &mut |step| eprintln!("{step}"))?;
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &record)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", table::render_layers(&record, colour()))?;
+    }
+    if is_saved {
+        record.save(&results_directory()).context("cannot keep the record")?;
+        eprintln!("saved as benches/results/{}.json", record.name);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Over budget fails; so does a check of nothing, which must not look like a pass.

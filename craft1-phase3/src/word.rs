@@ -1,0 +1,82 @@
+//! Eight bytes at a time, in a plain 64-bit register.
+//!
+//! What always holds: the answer is the one that looking at the bytes one by one would give.
+//!
+//! A register can be read as eight small numbers side by side, and one subtraction works on all of
+//! them (Leslie Lamport, "Multiple Byte Processing with Full-Word Instructions", 1975). That a zero
+//! byte betrays itself by a borrow is Alan Mycroft's discovery (1987); Sean Anderson collected the
+//! family in "Bit Twiddling Hacks". The test for JSON's special characters is Daniel Lemire's
+//! ("Quickly checking whether a string needs escaping", 2024).
+
+/// How many bytes a word has.
+const WORD_BYTES: usize = 8;
+
+/// The highest bit of each byte.
+const HIGH_BITS: u64 = splat(0x80);
+
+/// How many bytes stand before the first one that means something inside a JSON string: a quote, a
+/// backslash or a control character (RFC 8259, section 7). All of them where there is none.
+#[inline]
+pub(crate) fn plain_len(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<WORD_BYTES>();
+    let mut before = 0;
+    for word in words {
+        let specials = specials(u64::from_le_bytes(*word));
+        if specials != 0 {
+            // Little endian: the first byte is the lowest.
+            return before + specials.trailing_zeros() as usize / WORD_BYTES;
+        }
+        before += WORD_BYTES;
+    }
+    before + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// Marks special bytes by their highest bit. The lowest mark is right; those above it may not be,
+/// because a subtraction borrows from the byte above.
+const fn specials(word: u64) -> u64 {
+    // `byte ^ 2` swaps the quote, 0x22, with the space, 0x20. So it is below 0x21 for the quote and
+    // for control characters, and for nothing else.
+    let quotes_and_controls = (word ^ splat(0x02)).wrapping_sub(splat(0x21));
+    let backslashes = (word ^ splat(b'\\')).wrapping_sub(splat(0x01));
+    // Bytes from 0x80 on are parts of wider characters, never special.
+    (quotes_and_controls | backslashes) & !word & HIGH_BITS
+}
+
+/// The same byte, eight times.
+const fn splat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; WORD_BYTES])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_judged_alone_wherever_it_stands() {
+        for len in 0..20 {
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'x'; len];
+                    bytes[at] = byte;
+                    let expected = if is_special(byte) { at } else { len };
+                    assert_eq!(plain_len(&bytes), expected, "{byte:#x} at {at} of {len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_is_found_whatever_stands_behind_it() {
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let bytes = [b'x', first, second, b'x', b'x', b'x', b'x', b'x', b'"'];
+                let expected = bytes.iter().position(|byte| is_special(*byte)).unwrap();
+                assert_eq!(plain_len(&bytes), expected, "{first:#x} {second:#x}");
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The `lab` command, which is `cargo lab`: the command line, colours, exit codes.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use labs::commands::{Command, Usage};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo lab snapshot 2        the complete crate of phase 2, in mylabs/snapshot-phase2
+  cargo lab diff 1 2          what phase 2 changes
+  cargo lab diff 1 2 --stat   in which files
+
+Exit status:
+  0  done
+  2  the command line asks for what cannot be: no such phase, a folder with your changes
+  3  this machine or the workspace does not let it: no cargo, no room, sources that do not fit";
+
+/// The phases of the course as complete crates, and what changes from one to another.
+#[derive(Debug, Parser)]
+#[command(name = "lab", bin_name = "cargo lab", version, max_term_width = 100)]
+#[command(after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// As clap exits when it cannot read the command line.
+const USAGE: u8 = 2;
+const NOT_POSSIBLE: u8 = 3;
+
+fn main() -> ExitCode {
+    let mut out = io::stdout().lock();
+    let done = Arguments::parse().command.run(&mut out, has_colour());
+    match done.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_left_alone(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { USAGE } else { NOT_POSSIBLE })
+        }
+    }
+}
+
+/// Colours for a person at a terminal who has not said otherwise (<https://no-color.org>).
+fn has_colour() -> bool {
+    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !is_refused
+}
+
+/// Nobody reads any more, as after `cargo lab diff 1 2 | head`. They have seen what they wanted.
+fn is_left_alone(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
+}
