@@ -5,6 +5,7 @@
 //! strategies are boxed: their nested types would outgrow the stack of a test.
 
 use proptest::collection::vec;
+use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -99,11 +100,16 @@ fn text() -> BoxedStrategy<String> {
     let piece = prop_oneof![
         40 => "[a-z_]{1,9}".boxed(),
         10 => r#"\\["\\/bfnrt]|\\u[0-9a-cA-CefEF][0-7][0-9a-f]{2}"#.boxed(),
-        10 => any::<char>().prop_map(|it| if it < ' ' { '_' } else { it })
-            .prop_map(|it| String::from(it).replace(['"', '\\'], "_")).boxed(),
+        10 => any::<char>().prop_map(plain).boxed(),
         1 => r"\\(x|u[0-9a-fA-F]{0,4}|ud[89a-f][0-9a-f]{2}(\\ud[89a-f][0-9a-f]{2})?)".boxed(),
     ];
     vec(piece, 0..4).prop_map(|pieces| format!("\"{}\"", pieces.concat())).boxed()
+}
+
+/// The character itself, where it may stand in a string.
+fn plain(character: char) -> String {
+    let is_special = matches!(character, '"' | '\\' | '\0'..' ');
+    String::from(if is_special { '_' } else { character })
 }
 
 fn number() -> BoxedStrategy<String> {
@@ -111,7 +117,8 @@ fn number() -> BoxedStrategy<String> {
         4 => r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?",
         2 => r"-?(0|[1-9][0-9]{0,21})(\.[0-9]{1,21})?([eE][+-]?[0-9]{1,2})?",
         1 => r"-?[0-9]{1,3}[eE][+-]?[0-9]{1,3}",
-        1 => any::<i64>().prop_map(|bits| format!("{:e}", (bits as f64).exp2())).boxed(),
+        1 => (POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO)
+            .prop_map(|value| format!("{value:e}")),
     ]
     .boxed()
 }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use cargo_metadata::{Dependency, DependencyKind, Package};
-use toml_edit::{DocumentMut, TomlError};
+use toml_edit::{DocumentMut, Item, TableLike, TomlError};
 
 use super::library_name;
 use crate::course::Phase;
@@ -167,6 +167,13 @@ fn shared_tables(workspace: &str) -> Result<DocumentMut, TomlError> {
     if let Some(profiles) = workspace.get("profile") {
         shared.insert("profile", profiles.clone());
     }
+    let profiles = shared.get_mut("profile").and_then(Item::as_table_like_mut);
+    for (_, profile) in profiles.into_iter().flat_map(TableLike::iter_mut) {
+        if let Some(packages) = profile.get_mut("package").and_then(Item::as_table_mut) {
+            // Cargo warns of one that is not there, and of tests it often is not.
+            packages.retain(|name, _| name == "*");
+        }
+    }
     Ok(shared)
 }
 
@@ -274,10 +281,13 @@ mod tests {
     #[test]
     fn lints_and_profiles_are_those_of_the_workspace_with_their_reasons() {
         let workspace = "[workspace]\nmembers = []\n\n[workspace.lints.rust]\n# Why.\n\
-                         unsafe_code = \"deny\"\n\n[profile.dev]\ndebug = 1\n";
+                         unsafe_code = \"deny\"\n\n[profile.dev]\ndebug = 1\n\n\
+                         [profile.dev.package.\"*\"]\ndebug = 2\n\n\
+                         [profile.dev.package.dhat]\nopt-level = 3\n";
         assert_eq!(
             shared_tables(workspace).unwrap().to_string().trim_start(),
-            "[lints.rust]\n# Why.\nunsafe_code = \"deny\"\n\n[profile.dev]\ndebug = 1\n"
+            "[lints.rust]\n# Why.\nunsafe_code = \"deny\"\n\n[profile.dev]\ndebug = 1\n\n\
+             [profile.dev.package.\"*\"]\ndebug = 2\n"
         );
         assert!(shared_tables("[workspace").is_err());
     }
