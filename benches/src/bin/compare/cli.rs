@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_the_known_ones() {
         for (line, expected) in [
-            ("phase9", "nothing here is called \"phase9\"; there are phase0, limit"),
+            ("phase9", "nothing here is called \"phase9\"; there are phase0, craft1-phase1"),
             ("--rival phase0", "there is no rival \"phase0\"; there are limit"),
             ("--workload huge", "there is no workload \"huge\"; there are single"),
             ("--toggle ring", "--toggle ring needs a layer that craft1-final brings"),
