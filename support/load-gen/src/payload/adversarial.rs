@@ -66,7 +66,7 @@ fn most_tags(random: &mut ChaCha8Rng, number: &str) -> String {
 fn unknown_fields(number: &str) -> String {
     let (open, close) = ("[{\"k\":".repeat(NESTING / 2), "}]".repeat(NESTING / 2));
     format!(
-        r#"{{"extra":{open}[1,-2.5e3,true,false,null,"\"}}]\\"]{close},"name":"nested","nam":1,"names":[],"value":{number},"metrics":{{"name":1}}}}"#
+        r#"{{"extra":{open}[1,-2.5e3,true,false,null,"\"}}]\\"]{close},"name":"nested","nam":1,"names":[],"value":{number},"metric":{{"name":1}}}}"#
     )
 }
 
