@@ -1,8 +1,9 @@
 //! One connection: read a request, answer it, close.
 //!
 //! What always holds: a client gets one answer or none, and holds its thread no longer than the
-//! deadlines allow, however slowly it sends or reads. A refused client can read why: we stop
-//! sending first, and go on reading for a moment before we close (RFC 9112, section 9.6).
+//! deadlines allow, however slowly it sends or reads. A client that is refused in
+//! the middle can read why: we stop sending first, and go on reading for a moment before we close
+//! (RFC 9112, section 9.6).
 
 use std::fmt::Display;
 use std::io;
@@ -55,11 +56,13 @@ impl Connection<'_> {
         match self.read_request()? {
             Incoming::Nothing => Ok(()),
             Incoming::Refused { response, is_head } => {
-                self.send(&response, is_head, Instant::now())
+                self.send(&response, is_head, Instant::now())?;
+                self.linger()
             }
             Incoming::Request(request) => {
                 let complete = Instant::now();
-                self.send(&answer(&request), request.head.is_head(), complete)
+                self.send(&answer(&request), request.head.is_head(), complete)?;
+                self.close()
             }
         }
     }
@@ -113,10 +116,22 @@ impl Connection<'_> {
         self.telemetry.answered(response.status, complete.elapsed());
         self.socket.send_all(&bytes, Instant::now() + self.timeouts.write)?;
         self.telemetry.sent(bytes.len());
-        self.close()
+        Ok(())
     }
 
+    /// Ends a connection whose request was read to its end. Most clients send nothing behind it, and
+    /// to wait until each of them has closed its side would hold a thread for as long as they like.
     fn close(self) -> io::Result<()> {
+        match self.socket.try_recv(&mut [0]) {
+            Ok(0) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            _ => self.linger(),
+        }
+    }
+
+    /// Ends a connection whose client has more to send. What is unread when a socket closes makes
+    /// the close a reset.
+    fn linger(self) -> io::Result<()> {
         self.socket.finish_sending()?;
         let deadline = Instant::now() + LINGER;
         let mut discarded = Vec::new();
@@ -199,6 +214,20 @@ mod tests {
     fn a_request_is_answered_and_the_connection_ends() {
         let (result, answer) = exchange(REQUEST, PATIENT, echo, |peer, _stopper| read(peer));
         assert!(result.is_ok() && answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+    }
+
+    #[test]
+    fn a_client_that_sends_more_than_its_request_can_read_the_answer() {
+        let more = |request: &Request| {
+            // It arrives while the answer is made.
+            thread::sleep(SOON);
+            echo(request)
+        };
+        let (_, answer) = exchange(REQUEST, PATIENT, more, |mut peer, _stopper| {
+            peer.write_all(REQUEST).unwrap();
+            read(peer)
+        });
         assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
     }
 

@@ -184,3 +184,25 @@ fn a_flood_of_silent_clients_holds_a_bounded_number_of_sockets() {
         assert_refused(&client.read_response().unwrap(), "the backlog is full");
     }
 }
+
+/// Each of them held the only worker for a second while it was waited for, so the last one would wait
+/// longer than a step of a test may take.
+#[test]
+fn clients_that_are_answered_and_keep_their_side_open_hold_no_worker() {
+    let folder = DataFolder::new();
+    let server = folder.start(PHASE2, &["--workers", "1", "--backlog", "64"]);
+    let request = format!(
+        "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n{METRIC}",
+        METRIC.len()
+    );
+    let mut clients: Vec<Client> =
+        (0..60).map(|_| Client::connect(server.address()).unwrap()).collect();
+    for client in &mut clients {
+        client.send(request.as_bytes()).unwrap();
+    }
+    for client in clients.iter_mut().rev() {
+        assert_eq!(client.read_response().unwrap().status, 202);
+    }
+    server.stop().assert_success();
+    assert_eq!(folder.stored().len(), 60);
+}

@@ -256,6 +256,20 @@ mod tests {
     }
 
     #[test]
+    fn white_space_is_four_characters_and_stands_between_all_tokens() {
+        // An underscore wherever there may be some.
+        let tokens = r#"_{_"metrics"_:_[_{_"name"_:_"m"_,_"value"_:_1_,_"tags"_:_{_"k"_:_"v"_}_,
+            "x"_:_[_1_,_{_"y"_:_{_}_}_]_}_]_}_"#;
+        for between in (0..=0x20).map(char::from).chain(['\u{7f}', '\u{a0}', '\u{feff}']) {
+            let is_space = matches!(between, ' ' | '\t' | '\n' | '\r');
+            for space in [format!("{between}"), format!(" {between}"), format!("\n{between} ")] {
+                let body = tokens.replace('_', &space);
+                assert_eq!(parse(body.as_bytes()).is_ok(), is_space, "{body:?}");
+            }
+        }
+    }
+
+    #[test]
     fn text_is_lent_from_the_body() {
         let body = br#"{"metrics":[{"name":"cpu","value":1},{"name":"\u0063pu","value":1}]}"#;
         let batch = parse(body).unwrap();

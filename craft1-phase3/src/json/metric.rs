@@ -103,11 +103,10 @@ impl<'a> Draft<'a> {
 
     #[inline(always)]
     fn read_name(&mut self, cursor: &mut Cursor<'a>) -> Checked<()> {
-        cursor.skip_whitespace();
-        self.name_offset = cursor.position();
-        if !cursor.take("\"") {
+        if !cursor.take_token("\"") {
             return cursor.refuse(Reason::Shape(NAME_EXPECTED));
         }
+        self.name_offset = cursor.position() - 1;
         self.metric.name = match string::read_plain(cursor) {
             Some(name) => Cow::Borrowed(name),
             None => Cow::Owned(cursor.aside(string::read_escaped)?),
@@ -117,10 +116,13 @@ impl<'a> Draft<'a> {
 
     #[inline(always)]
     fn read_value(&mut self, cursor: &mut Cursor<'a>) -> Checked<()> {
-        self.metric.value = match cursor.peek_token() {
-            Some(b'-' | b'0'..=b'9') => number::read(cursor)?,
-            _ => return cursor.refuse(Reason::Shape(VALUE_EXPECTED)),
-        };
+        if !number::begins(cursor) {
+            cursor.skip_whitespace();
+            if !number::begins(cursor) {
+                return cursor.refuse(Reason::Shape(VALUE_EXPECTED));
+            }
+        }
+        self.metric.value = number::read(cursor)?;
         Ok(())
     }
 
@@ -207,13 +209,13 @@ fn text<'a>(cursor: &mut Cursor<'a>, expected: &'static str) -> Checked<Cow<'a, 
 fn timestamp(cursor: &mut Cursor<'_>) -> Checked<Timestamp> {
     const EXPECTED: &str = "timestamp: expected Unix milliseconds or RFC 3339 text";
     let start = cursor.position();
-    let timestamp = match cursor.peek() {
-        Some(b'"') => Timestamp::parse_rfc3339(&text(cursor, EXPECTED)?),
-        Some(b'-' | b'0'..=b'9') => match number::read_whole(cursor)? {
+    let timestamp = if number::begins(cursor) {
+        match number::read_whole(cursor)? {
             Some(unix_ms) => Timestamp::from_unix_ms(unix_ms),
             None => return refuse(start, Reason::Shape(EXPECTED)),
-        },
-        _ => return cursor.refuse(Reason::Shape(EXPECTED)),
+        }
+    } else {
+        Timestamp::parse_rfc3339(&text(cursor, EXPECTED)?)
     };
     timestamp.or_else(|reason| refuse(start, InvalidMetric::from(reason)))
 }

@@ -29,6 +29,12 @@ const DIGITS_MAX: usize = i64::MAX.ilog10() as usize;
 /// Exponents are counted up to here. No body is long enough for the digits that could balance it.
 const EXPONENT_MAX: i32 = 1 << 28;
 
+/// Whether what is next can only be a number.
+#[inline(always)]
+pub(super) fn begins(cursor: &Cursor<'_>) -> bool {
+    matches!(cursor.peek(), Some(b'-' | b'0'..=b'9'))
+}
+
 /// Reads a number.
 #[inline(always)]
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Checked<f64> {

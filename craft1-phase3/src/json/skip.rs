@@ -42,7 +42,7 @@ fn begin(cursor: &mut Cursor<'_>, nest: &mut Nest) -> Checked<bool> {
             cursor.take_text(1);
             string::skip(cursor)?;
         }
-        Some(b'-' | b'0'..=b'9') => number::skip(cursor)?,
+        _ if number::begins(cursor) => number::skip(cursor)?,
         _ if cursor.take("true") || cursor.take("false") || cursor.take("null") => {}
         _ => return cursor.refuse(Syntax::Value),
     }
