@@ -222,7 +222,7 @@ pub fn layers(group: &LayerGroup, baseline: Option<&str>) -> Table {
         row.push(ratio.map_or_else(Cell::absent, |spread| with_range(spread, self::ratio)));
         if has_counts {
             let counted = cell.and_then(|cell| cell.instructions);
-            row.push(counted.map_or_else(Cell::absent, |count| format!("{count:.0}").into()));
+            row.push(counted.map_or_else(Cell::absent, |count| decimal(count).into()));
         }
         row
     };
