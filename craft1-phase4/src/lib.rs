@@ -1,0 +1,11 @@
+//! Craft 1, phase 4: async I/O, the industry's standard stack.
+
+pub mod ack;
+pub mod connection;
+pub mod exposition;
+pub mod health_checker;
+pub mod nodes;
+pub mod screen;
+pub mod segment;
+pub mod server;
+pub mod writer;
