@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use craft1_phase1::http::{Limits, RequestReader, Status};
-use craft1_phase1::service::{Delivery, Service};
+use craft1_phase1::service::{Delivery, Health, Service};
 use craft1_phase1::telemetry::Telemetry;
 use craft1_phase1::writer::Writer;
 use craft1_phase1::{json, line};
@@ -126,7 +126,8 @@ fn telemetry(criterion: &mut Criterion) {
     group.bench_function("count an answer", |bencher| {
         bencher.iter(|| telemetry.answered(black_box(202), Duration::from_micros(80)));
     });
-    group.bench_function("render", |bencher| bencher.iter(|| telemetry.render()));
+    group
+        .bench_function("render", |bencher| bencher.iter(|| telemetry.render(Health::in_place(1))));
 }
 
 /// Half a minute for all of them: the differences that matter here are multiples.

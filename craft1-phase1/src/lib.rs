@@ -13,6 +13,7 @@
 //! | [`service`] | the routes; no I/O either | |
 //! | [`json`] | a body to a batch of metrics, through a tree | phase 3 |
 //! | [`mod@line`] | a batch to lines of JSON, through serde | phase 3 |
+//! | [`recovery`] | the data file at start-up: locked, looked through, a torn tail cut | |
 //! | [`writer`] | lines to a file, under one lock | phase 4 |
 //! | [`telemetry`], [`histogram`] | what the server knows of itself | |
 //! | [`shutdown`] | from a signal to the end | phase 4 |
@@ -31,6 +32,7 @@ pub mod http;
 pub mod json;
 pub mod line;
 pub mod program;
+pub mod recovery;
 pub mod server;
 pub mod service;
 pub mod shutdown;

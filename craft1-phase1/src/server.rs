@@ -87,6 +87,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
+    use crate::service::Health;
     use crate::socket::tests::listener;
 
     const LONG: Duration = Duration::from_secs(30);
@@ -127,7 +128,8 @@ mod tests {
             served.fetch_add(1, SeqCst);
         };
         run(listener, &shutdown, connections_max, &telemetry, serve).unwrap();
-        assert!(telemetry.render().contains("\ningest_refused_connections_total 0\n"));
+        let text = telemetry.render(Health::in_place(0));
+        assert!(text.contains("\ningest_refused_connections_total 0\n"), "{text}");
         served.into_inner()
     }
 
@@ -153,6 +155,7 @@ mod tests {
             drop((inside, stopper));
             running.join().unwrap().unwrap();
         });
-        assert!(telemetry.render().contains("\ningest_refused_connections_total 1\n"));
+        let text = telemetry.render(Health::in_place(0));
+        assert!(text.contains("\ningest_refused_connections_total 1\n"), "{text}");
     }
 }

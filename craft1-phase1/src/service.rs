@@ -99,12 +99,21 @@ impl BadBody {
     }
 }
 
-/// A delivery that could not be stored. The client may try again.
+/// Why a delivery was not stored. Nothing of it is kept, and the client may send it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the data file cannot be written")]
-pub struct Unstored;
+pub enum Unstored {
+    /// The system does not let us: the disk is full, or broken.
+    #[error("the data file cannot be written")]
+    Unwritable,
+    /// The disk is slower than the clients, and what may wait for it is bounded.
+    #[error("too many metrics wait to be written")]
+    QueueFull,
+    /// Nothing is taken any more.
+    #[error("the server is stopping")]
+    Stopping,
+}
 
-/// What `GET /health` says.
+/// How far the metrics have come: what `GET /health` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
     /// Metrics that are accepted and not stored yet.
@@ -113,6 +122,14 @@ pub struct Health {
     pub accepted: u64,
     /// Metrics that are in the file.
     pub stored: u64,
+}
+
+impl Health {
+    /// Of a server that stores in the request itself: nothing waits, and what is stored was
+    /// accepted.
+    pub fn in_place(stored: u64) -> Self {
+        Self { queue_size: 0, accepted: stored, stored }
+    }
 }
 
 /// The routes, with the layers below handed in.
@@ -374,10 +391,17 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_stored_may_be_sent_again() {
-        let response = SERVICE.answer(&POST, |_| Err(Unstored));
-        assert_eq!((response.status, response.retry_after_s), (503, Some(1)));
-        assert!(body(response).contains("the data file cannot be written"));
+    fn what_could_not_be_stored_is_told_why_and_may_be_sent_again() {
+        for (reason, detail) in [
+            (Unstored::Unwritable, "the data file cannot be written"),
+            (Unstored::QueueFull, "too many metrics wait to be written"),
+            (Unstored::Stopping, "the server is stopping"),
+        ] {
+            let response = SERVICE.answer(&POST, |_| Err(reason));
+            assert_eq!((response.status, response.retry_after_s), (503, Some(1)));
+            let expected = format!(r#"{{"error":"service_unavailable","detail":"{detail}"}}"#);
+            assert_eq!(body(response), expected);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::histogram::Histogram;
+use crate::service::Health;
 
 /// The statuses there can be: one cell each.
 const STATUSES: usize = 600;
@@ -92,8 +93,8 @@ impl Telemetry {
         Some(OpenConnection(self))
     }
 
-    /// Everything, as Prometheus text.
-    pub fn render(&self) -> String {
+    /// Everything, as Prometheus text. How far the metrics have come is known by whoever stores them.
+    pub fn render(&self, health: Health) -> String {
         let mut text = String::from("# TYPE ingest_requests_total counter\n");
         for (status, count) in self.requests_by_status.iter().enumerate() {
             let count = count.load(Relaxed);
@@ -101,12 +102,10 @@ impl Telemetry {
                 let _ = writeln!(text, "ingest_requests_total{{status=\"{status}\"}} {count}");
             }
         }
-        let stored = self.stored_metrics();
         for (name, kind, value) in [
-            // A metric is accepted once it is stored, and nothing waits in between.
-            ("accepted_metrics_total", "counter", stored),
-            ("stored_metrics_total", "counter", stored),
-            ("queue_size", "gauge", 0),
+            ("accepted_metrics_total", "counter", health.accepted),
+            ("stored_metrics_total", "counter", health.stored),
+            ("queue_size", "gauge", health.queue_size),
             ("received_bytes_total", "counter", self.received_bytes.load(Relaxed)),
             ("sent_bytes_total", "counter", self.sent_bytes.load(Relaxed)),
             ("refused_connections_total", "counter", self.refused_connections.load(Relaxed)),
@@ -123,13 +122,27 @@ impl Telemetry {
 mod tests {
     use super::*;
 
+    const HEALTH: Health = Health { queue_size: 1, accepted: 3, stored: 2 };
+
+    #[test]
+    fn says_how_far_the_metrics_have_come() {
+        let text = Telemetry::default().render(HEALTH);
+        for line in [
+            "ingest_accepted_metrics_total 3",
+            "ingest_stored_metrics_total 2",
+            "ingest_queue_size 1",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+    }
+
     #[test]
     fn counts_requests_by_status_and_only_those_that_came() {
         let telemetry = Telemetry::default();
         telemetry.answered(202, Duration::ZERO);
         telemetry.answered(202, Duration::ZERO);
         telemetry.answered(505, Duration::ZERO);
-        let text = telemetry.render();
+        let text = telemetry.render(HEALTH);
         let requests: Vec<_> = text.lines().filter(|it| it.contains("status=")).collect();
         assert_eq!(
             requests,
@@ -146,6 +159,6 @@ mod tests {
         drop(first);
         assert!(telemetry.open_connection(2).is_some());
         drop(second);
-        assert!(telemetry.render().contains("\ningest_open_connections 0\n"));
+        assert!(telemetry.render(HEALTH).contains("\ningest_open_connections 0\n"));
     }
 }

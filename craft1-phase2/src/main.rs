@@ -8,7 +8,7 @@ use clap::Parser;
 use craft1_phase1::connection::Connection;
 use craft1_phase1::http::{Request, Response};
 use craft1_phase1::program::{Bounds, Place, now, positive_count, say};
-use craft1_phase1::service::{Call, Delivery, Health, Service, Unstored};
+use craft1_phase1::service::{Call, Delivery, Health, Service};
 use craft1_phase1::shutdown::Shutdown;
 use craft1_phase1::telemetry::Telemetry;
 use craft1_phase1::writer::Writer;
@@ -71,26 +71,10 @@ fn main() -> Result<()> {
     let shutdown = Shutdown::on_signals(|| "0 accepted metrics are lost".into())?;
     say(&format!("listening on http://{address}"));
 
-    let store = |delivery: &Delivery<'_>| {
-        let mut lines = Vec::new();
-        line::encode(&mut lines, delivery, now());
-        match writer.append(&lines) {
-            Ok(()) => {
-                telemetry.stored(delivery.batch.len());
-                Ok(())
-            }
-            Err(error) => {
-                eprintln!("cannot write {at}: {error}");
-                Err(Unstored)
-            }
-        }
-    };
-    let health = || {
-        let stored = telemetry.stored_metrics();
-        Health { queue_size: 0, accepted: stored, stored }
-    };
+    let store = |delivery: &Delivery<'_>| writer.store(delivery, line::encode, now(), &telemetry);
+    let health = || Health::in_place(telemetry.stored_metrics());
     let render = || {
-        let mut text = telemetry.render();
+        let mut text = telemetry.render(health());
         pool.render(&mut text);
         limiter.render(&mut text);
         text

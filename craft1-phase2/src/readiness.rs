@@ -5,6 +5,8 @@
 //! `GET /health` is another question: a server that is full is alive, and killing it for being busy
 //! would only move the load to the next one.
 
+use std::fmt::Display;
+
 use craft1_phase1::http::Response;
 use craft1_phase1::service::Call;
 use serde_json::json;
@@ -42,8 +44,12 @@ impl Obstacle {
     }
 }
 
-/// Answers a request for `/ready`; no other. `obstacle` looks for one now.
-pub fn answer(call: &Call<'_>, obstacle: impl FnOnce() -> Option<Obstacle>) -> Option<Response> {
+/// Answers a request for `/ready`; no other. `obstacle` looks for one now, and its text is what is
+/// answered.
+pub fn answer<O: Display>(
+    call: &Call<'_>,
+    obstacle: impl FnOnce() -> Option<O>,
+) -> Option<Response> {
     if call.path != "/ready" {
         return None;
     }
@@ -111,7 +117,8 @@ mod tests {
     fn leaves_every_other_path_alone() {
         for path in ["/", "/health", "/ready/", "/metrics", "*", ""] {
             let call = Call { method: "GET", path, ..Call::default() };
-            let looked = || unreachable!("nobody asked whether it is ready");
+            let looked =
+                || -> Option<Obstacle> { unreachable!("nobody asked whether it is ready") };
             assert_eq!(answer(&call, looked), None, "{path}");
         }
     }
