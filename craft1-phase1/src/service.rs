@@ -64,6 +64,37 @@ impl<'a> TryFrom<&'a Request> for Call<'a> {
     }
 }
 
+/// A POST of metrics whose fields are in order, before anybody has looked into its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posted<'a> {
+    /// What should be JSON.
+    pub body: &'a [u8],
+    /// The client's own name for itself, where it gave one: 1 to 255 bytes, no control character.
+    pub client: Option<&'a str>,
+}
+
+impl<'a> Posted<'a> {
+    /// Looks at the fields.
+    ///
+    /// # Errors
+    /// The answer to who sent them: 411, 415, or 400.
+    pub fn check(call: &Call<'a>) -> Result<Self, Response> {
+        // RFC 9110, section 15.5.12: without a length there is no body that could be JSON.
+        let body = call.body.ok_or_else(|| {
+            Response::error(411, "send Content-Length or Transfer-Encoding: chunked", None)
+        })?;
+        if call.content_type.is_some_and(|value| !is_json(value)) {
+            return Err(Response::error(415, "send Content-Type: application/json", None));
+        }
+        // RFC 9110, section 15.5.16: also for a coding that we do not undo.
+        if call.content_encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
+            return Err(Response::error(415, "send the body without Content-Encoding", None));
+        }
+        let client = call.client_id.map(client).transpose()?;
+        Ok(Self { body, client })
+    }
+}
+
 /// Metrics to be stored, and who sent them.
 #[derive(Debug, Clone)]
 pub struct Delivery<'a> {
@@ -96,6 +127,12 @@ impl BadBody {
     /// What is wrong, without a place.
     pub fn new(detail: impl Display) -> Self {
         Self { detail: detail.to_string(), offset: None }
+    }
+}
+
+impl From<BadBody> for Response {
+    fn from(BadBody { detail, offset }: BadBody) -> Self {
+        Self::error(400, detail, offset)
     }
 }
 
@@ -191,20 +228,8 @@ impl Service<'_> {
     }
 
     fn ingest<'a>(&self, call: &Call<'a>) -> Result<Delivery<'a>, Response> {
-        // RFC 9110, section 15.5.12: without a length there is no body that could be JSON.
-        let body = call.body.ok_or_else(|| {
-            Response::error(411, "send Content-Length or Transfer-Encoding: chunked", None)
-        })?;
-        if call.content_type.is_some_and(|value| !is_json(value)) {
-            return Err(Response::error(415, "send Content-Type: application/json", None));
-        }
-        // RFC 9110, section 15.5.16: also for a coding that we do not undo.
-        if call.content_encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
-            return Err(Response::error(415, "send the body without Content-Encoding", None));
-        }
-        let client = call.client_id.map(client).transpose()?;
-        let batch = (self.parse_body)(body)
-            .map_err(|BadBody { detail, offset }| Response::error(400, detail, offset))?;
+        let Posted { body, client } = Posted::check(call)?;
+        let batch = (self.parse_body)(body)?;
         Ok(Delivery { batch, client })
     }
 
@@ -232,8 +257,9 @@ fn allow(path: &str) -> Option<&'static str> {
     }
 }
 
-/// RFC 3986, section 2.3: an unreserved character and its percent-encoded form are the same.
-fn plain(path: &str) -> Cow<'_, str> {
+/// A path without the percent-encoding that means nothing: an unreserved character and its encoded
+/// form are the same (RFC 3986, section 2.3).
+pub fn plain(path: &str) -> Cow<'_, str> {
     let Some((start, encoded)) = path.split_once('%') else { return path.into() };
     let mut plain = start.to_string();
     for part in encoded.split('%') {

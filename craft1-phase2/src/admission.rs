@@ -12,13 +12,13 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use craft1_phase1::http::Response;
-use craft1_phase1::service::Call;
+use craft1_phase1::service::{Call, plain};
 
 use crate::rate_limit::Limiter;
 
 /// Refuses a request that the limit does not allow `peer` to make `now`.
 pub fn refuse(limiter: &Limiter, call: &Call<'_>, peer: IpAddr, now: Instant) -> Option<Response> {
-    if (call.method, call.path) != ("POST", "/metrics") {
+    if (call.method, &*plain(call.path)) != ("POST", "/metrics") {
         return None;
     }
     let client = match call.client_id {
@@ -85,6 +85,14 @@ mod tests {
         let now = Instant::now();
         let limiter = spent(None, now);
         assert_eq!(refuse(&limiter, &post(Some(b"10.0.0.7")), PEER, now), None);
+    }
+
+    #[test]
+    fn a_path_in_other_letters_is_the_same_path() {
+        let now = Instant::now();
+        let limiter = spent(None, now);
+        let call = Call { path: "/%6Detrics", ..post(None) };
+        assert!(refuse(&limiter, &call, PEER, now).is_some());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | [`server`] | accepts, and gives each connection to the pool | a thread for each | phase 4 |
 //! | [`overflow`] | answers probes and refuses the rest, from the accepting thread | | phase 4 |
 //! | [`rate_limit`] | a sliding window for each client | no limit | final |
+//! | [`limit`], [`counter`], [`owner`] | `1000/1s`; one window as two numbers; whose an address is | | |
 //! | [`admission`] | 429, before the body is parsed | | |
 //! | [`readiness`] | `GET /ready` | 404 | |
 //! | [`descriptors`] | a descriptor for every connection that may be | | |
@@ -24,8 +25,13 @@
 //! is no room; and no client's requests use up another's limit.
 
 pub mod admission;
+pub mod counter;
 pub mod descriptors;
+pub mod limit;
+#[cfg(test)]
+mod model;
 pub mod overflow;
+pub mod owner;
 pub mod pool;
 pub mod rate_limit;
 pub mod readiness;

@@ -90,7 +90,8 @@ fn main() -> Result<()> {
         Err(repeated) => Response::error(400, repeated, None),
     };
     let (limits, timeouts) = bounds.split();
-    let overflow = Overflow::new(&route, &telemetry);
+    let count = server::counting(&telemetry);
+    let overflow = Overflow::new(&route, &count);
     server::run(listener, &shutdown, &pool, &telemetry, overflow, |socket, peer| {
         let (shutdown, telemetry) = (&shutdown, &telemetry);
         let connection = Connection { socket: &socket, limits, timeouts, shutdown, telemetry };

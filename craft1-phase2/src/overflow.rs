@@ -19,7 +19,6 @@ use craft1_phase1::departing::{DEPARTING_MAX, Departing};
 use craft1_phase1::http::Response;
 use craft1_phase1::service::Call;
 use craft1_phase1::socket::{Listener, Socket, Wake, wait_for_any};
-use craft1_phase1::telemetry::Telemetry;
 
 /// How long a client without room may take to say what it wants. The bytes come right behind the
 /// connection, unless their packet is lost: it is sent again after a second (RFC 6298, section 2).
@@ -50,16 +49,16 @@ const fn probe(method: &'static str, path: &'static str) -> Call<'static> {
 /// The clients that the accepting thread takes care of.
 pub struct Overflow<'a> {
     answer: &'a dyn Fn(&Call<'_>) -> Response,
-    telemetry: &'a Telemetry,
+    count: &'a dyn Fn(Outcome),
     unheard: VecDeque<Unheard>,
     departing: Departing,
 }
 
 impl<'a> Overflow<'a> {
-    /// Nobody yet. `answer` knows what `/health` and `/ready` say.
-    pub fn new(answer: &'a dyn Fn(&Call<'_>) -> Response, telemetry: &'a Telemetry) -> Self {
+    /// Nobody yet. `answer` knows what `/health` and `/ready` say, `count` what is counted.
+    pub fn new(answer: &'a dyn Fn(&Call<'_>) -> Response, count: &'a dyn Fn(Outcome)) -> Self {
         let (unheard, departing) = (VecDeque::new(), Departing::default());
-        Self { answer, telemetry, unheard, departing }
+        Self { answer, count, unheard, departing }
     }
 
     /// Takes a client over that there is no room for: answers its probe, or refuses it and says
@@ -130,15 +129,31 @@ impl<'a> Overflow<'a> {
             "HEAD" => response.encode_head(SystemTime::now()),
             _ => response.encode(SystemTime::now()),
         };
-        self.telemetry.answered(response.status, complete.elapsed());
-        self.telemetry.sent(bytes.len());
+        let (status, sent_bytes) = (response.status, bytes.len());
+        (self.count)(Outcome::Answered { status, duration: complete.elapsed(), sent_bytes });
         self.departing.answer(socket, &bytes);
     }
 
     fn turn_away(&mut self, client: Unheard) {
-        self.telemetry.refused_connection();
+        (self.count)(Outcome::Refused);
         self.departing.turn_away(client.socket, client.why);
     }
+}
+
+/// What became of a client without room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its probe was answered.
+    Answered {
+        /// With this status.
+        status: u16,
+        /// After this time.
+        duration: Duration,
+        /// In so many bytes.
+        sent_bytes: usize,
+    },
+    /// It was refused.
+    Refused,
 }
 
 /// A client that has not said yet what it wants.

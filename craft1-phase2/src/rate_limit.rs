@@ -14,11 +14,11 @@
 //! | a client below the limit, evenly | is never refused | is never refused |
 //! | bytes a client | 144, and 8 to 32 for each request beyond four | 76 |
 //!
-//! Around them, whichever it is:
+//! `limit.rs` and `counter.rs` stand beside this file, because a later phase keeps them and replaces
+//! the rest. Around the two algorithms, whichever it is:
 //!
 //! | file | what |
 //! |---|---|
-//! | [`limit`] | `1000/1s` to a [`Limit`] |
 //! | [`client`] | any name of a client to a key of 128 bits |
 //! | `generations` | the windows of many clients; who is idle leaves; the bound on memory |
 //! | [`shards`] | many of these behind a lock each, so that threads seldom meet |
@@ -27,23 +27,21 @@
 //! domains", Julien Desgats, 2017). The log is the definition of a sliding window, written down.
 
 pub mod client;
-pub mod counter;
 mod generations;
-pub mod limit;
 pub mod log;
-#[cfg(test)]
-mod model;
 pub mod shards;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub use client::ClientKey;
-pub use counter::Counter;
-pub use limit::{BadLimit, Limit};
 pub use log::Log;
 pub use shards::{Capacity, Shards};
+
+pub use crate::counter::Counter;
+pub use crate::limit::{BadLimit, Limit, Refused};
+use generations::slot_bytes;
 
 /// Says of each request whether its client has had enough.
 ///
@@ -79,14 +77,6 @@ pub enum Algorithm {
     Counter,
     /// No limit
     Off,
-}
-
-/// One request more than the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many requests: try again in {retry_after:?}")]
-pub struct Refused {
-    /// The same request is taken after this time and not before, if its client sends nothing else.
-    pub retry_after: Duration,
 }
 
 /// The requests of one client: the algorithm alone.
@@ -172,16 +162,22 @@ impl Limiter {
     }
 }
 
-impl Refused {
-    fn after_ns(wait_ns: u64) -> Self {
-        Self { retry_after: Duration::from_nanos(wait_ns) }
+impl Counter {
+    /// What a client takes, its place in the tables included.
+    pub const CLIENT_BYTES: usize = slot_bytes::<Self>();
+}
+
+impl Window for Counter {
+    fn check(&mut self, limit: Limit, now_ns: u64) -> Result<(), Refused> {
+        Self::check(self, limit, now_ns)
     }
 
-    /// For the field Retry-After, which counts whole seconds (RFC 9110, section 10.2.3). Rounded
-    /// up: who keeps to it is not refused again.
-    pub fn retry_after_s(self) -> u32 {
-        let seconds = self.retry_after.as_nanos().div_ceil(1_000_000_000);
-        u32::try_from(seconds).unwrap_or(u32::MAX)
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+
+    fn heap_bytes_max(_limit: Limit) -> usize {
+        0
     }
 }
 
@@ -257,15 +253,6 @@ mod tests {
                  # TYPE ingest_rate_limit_forgotten_total counter\n\
                  ingest_rate_limit_forgotten_total 0\n"
             );
-        }
-    }
-
-    #[test]
-    fn retry_after_is_rounded_up_to_whole_seconds() {
-        for (wait_ns, expected_s) in
-            [(1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (3_600_000_000_000, 3_600)]
-        {
-            assert_eq!(Refused::after_ns(wait_ns).retry_after_s(), expected_s, "{wait_ns} ns");
         }
     }
 }

@@ -18,7 +18,7 @@ use craft1_phase1::shutdown::Shutdown;
 use craft1_phase1::socket::{Listener, Socket, Wake};
 use craft1_phase1::telemetry::{OpenConnection, Telemetry};
 
-use crate::overflow::Overflow;
+use crate::overflow::{Outcome, Overflow};
 use crate::pool::Pool;
 
 /// How long accepting rests when the system is out of descriptors. At once it would only spin.
@@ -92,6 +92,17 @@ pub fn run<'a>(
     })?
 }
 
+/// Counts what becomes of clients that there is no room for.
+pub fn counting(telemetry: &Telemetry) -> impl Fn(Outcome) + '_ {
+    |outcome| match outcome {
+        Outcome::Answered { status, duration, sent_bytes } => {
+            telemetry.answered(status, duration);
+            telemetry.sent(sent_bytes);
+        }
+        Outcome::Refused => telemetry.refused_connection(),
+    }
+}
+
 /// Nothing is there after all, or the client is already gone.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
@@ -118,7 +129,8 @@ mod tests {
         let (telemetry, served) = (Telemetry::default(), AtomicUsize::new(0));
         let pool = Pool::new(1, backlog_max);
         let answer = |_: &Call<'_>| Response::empty();
-        let overflow = Overflow::new(&answer, &telemetry);
+        let count = counting(&telemetry);
+        let overflow = Overflow::new(&answer, &count);
         let serve = |_, _| {
             served.fetch_add(1, SeqCst);
         };

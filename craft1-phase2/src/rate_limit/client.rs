@@ -6,11 +6,9 @@
 //! that any two of them share a key are below one in 10^26: n² / 2^129.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-/// How much of an IPv6 address says whose it is. One customer is given 2^64 addresses or more
-/// (RFC 6177), so whole addresses would give each of them as many windows.
-const IPV6_PREFIX: u128 = !0 << 64;
+use crate::owner::owner;
 
 /// A client, as 128 bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,12 +41,8 @@ impl ClientHasher {
 
     /// The key of a client that is known by its address. Unlike that of any id.
     pub fn key_of_peer(&self, peer: IpAddr) -> ClientKey {
-        let owner = match peer.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & IPV6_PREFIX)),
-        };
         // An address and an id can have the same bytes. This says which of them it was.
-        self.hash(("peer", owner))
+        self.hash(("peer", owner(peer)))
     }
 
     fn hash(&self, identity: impl Hash) -> ClientKey {

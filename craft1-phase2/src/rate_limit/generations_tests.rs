@@ -4,9 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::super::client::ClientHasher;
-use super::super::model::{WINDOW_NS, arrivals, limit, limits};
 use super::super::{Counter, Log};
 use super::*;
+use crate::model::{WINDOW_NS, arrivals, limit, limits};
 
 /// Room for every client that a test has.
 const ROOMY: usize = 1024 * 1024;

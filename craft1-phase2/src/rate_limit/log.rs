@@ -79,8 +79,8 @@ impl Window for Log {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::model::{Model, WINDOW_NS, arrivals, limit, limits};
     use super::*;
+    use crate::model::{Model, WINDOW_NS, arrivals, limit, limits};
 
     /// How long the next request would have to wait.
     fn wait_ns(log: &mut Log, limit: Limit, now_ns: u64) -> Option<u128> {

@@ -101,10 +101,10 @@ impl<W> Shard<W> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::limit::{REQUESTS_MAX, WINDOW_MAX};
-    use super::super::model::{WINDOW_NS, limit};
     use super::super::{Counter, Log};
     use super::*;
+    use crate::limit::{REQUESTS_MAX, WINDOW_MAX};
+    use crate::model::{WINDOW_NS, limit};
 
     const WINDOW: Duration = Duration::from_nanos(WINDOW_NS);
 

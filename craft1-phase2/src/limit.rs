@@ -1,4 +1,4 @@
-//! How many requests in how much time: `1000/1s`.
+//! How many requests in how much time, `1000/1s`, and what is said to who comes beyond it.
 //!
 //! What always holds: a [`Limit`] admits something, and both of its numbers have a maximum, so that
 //! the counter's products fit into 64 bits and one client's log into a shard.
@@ -45,6 +45,14 @@ pub enum BadLimit {
     Window,
 }
 
+/// One request more than the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many requests: try again in {retry_after:?}")]
+pub struct Refused {
+    /// The same request is taken after this time and not before, if its client sends nothing else.
+    pub retry_after: Duration,
+}
+
 impl Limit {
     /// From 1 request to [`REQUESTS_MAX`], and from [`WINDOW_MIN`] to [`WINDOW_MAX`].
     pub fn new(requests: u32, window: Duration) -> Result<Self, BadLimit> {
@@ -81,6 +89,19 @@ impl FromStr for Limit {
         let (requests, window) = text.split_once('/').ok_or(BadLimit::Form)?;
         let requests = requests.parse().map_err(|_| BadLimit::Requests)?;
         Self::new(requests, humantime::parse_duration(window)?)
+    }
+}
+
+impl Refused {
+    pub(crate) fn after_ns(wait_ns: u64) -> Self {
+        Self { retry_after: Duration::from_nanos(wait_ns) }
+    }
+
+    /// For the field Retry-After, which counts whole seconds (RFC 9110, section 10.2.3). Rounded
+    /// up: who keeps to it is not refused again.
+    pub fn retry_after_s(self) -> u32 {
+        let seconds = self.retry_after.as_nanos().div_ceil(1_000_000_000);
+        u32::try_from(seconds).unwrap_or(u32::MAX)
     }
 }
 
@@ -138,6 +159,15 @@ mod tests {
         for text in ["1000/", "1000/s", "1000/1", "1000/1 parsec"] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.starts_with("expected a window with its unit, as in 1s"), "{error}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_to_whole_seconds() {
+        for (wait_ns, expected_s) in
+            [(1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (3_600_000_000_000, 3_600)]
+        {
+            assert_eq!(Refused::after_ns(wait_ns).retry_after_s(), expected_s, "{wait_ns} ns");
         }
     }
 

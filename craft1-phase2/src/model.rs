@@ -6,24 +6,24 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::Limit;
+use crate::limit::Limit;
 
 /// The window of every test here. Short, so that its fractions are small numbers to read.
-pub(super) const WINDOW_NS: u64 = 1_000_000;
+pub(crate) const WINDOW_NS: u64 = 1_000_000;
 
 /// So many requests in [`WINDOW_NS`].
-pub(super) fn limit(requests: u32) -> Limit {
+pub(crate) fn limit(requests: u32) -> Limit {
     Limit::new(requests, Duration::from_nanos(WINDOW_NS)).unwrap()
 }
 
 /// Limits that a few hundred requests reach.
-pub(super) fn limits() -> impl Strategy<Value = Limit> {
+pub(crate) fn limits() -> impl Strategy<Value = Limit> {
     (1..=20_u32).prop_map(limit)
 }
 
 /// Times that do not go back: bursts, steps of an eighth of a window, one nanosecond beside them,
 /// and silence over several windows.
-pub(super) fn arrivals() -> impl Strategy<Value = Vec<u64>> {
+pub(crate) fn arrivals() -> impl Strategy<Value = Vec<u64>> {
     let eighths = (0..=8_u64).prop_map(|count| count * WINDOW_NS / 8);
     let gap_ns = prop_oneof![
         4 => Just(0),
@@ -45,28 +45,28 @@ pub(super) fn arrivals() -> impl Strategy<Value = Vec<u64>> {
 
 /// Every admitted request.
 #[derive(Debug, Default)]
-pub(super) struct Model {
+pub(crate) struct Model {
     admitted_ns: Vec<u64>,
 }
 
 impl Model {
     /// Remembers one.
-    pub(super) fn admit(&mut self, now_ns: u64) {
+    pub(crate) fn admit(&mut self, now_ns: u64) {
         self.admitted_ns.push(now_ns);
     }
 
     /// How many there are at these times.
-    pub(super) fn admitted_in(&self, times_ns: RangeInclusive<u64>) -> usize {
+    pub(crate) fn admitted_in(&self, times_ns: RangeInclusive<u64>) -> usize {
         self.admitted_ns.iter().filter(|at_ns| times_ns.contains(at_ns)).count()
     }
 
     /// How many there are in the window that ends now. What is a whole window old is outside.
-    pub(super) fn in_window(&self, now_ns: u64) -> usize {
+    pub(crate) fn in_window(&self, now_ns: u64) -> usize {
         self.admitted_in((now_ns + 1).saturating_sub(WINDOW_NS)..=now_ns)
     }
 
     /// The most that there are in any window. The fullest one can be moved until a request ends it.
-    pub(super) fn busiest_window(&self) -> usize {
+    pub(crate) fn busiest_window(&self) -> usize {
         self.admitted_ns.iter().map(|at_ns| self.in_window(*at_ns)).max().unwrap_or(0)
     }
 }

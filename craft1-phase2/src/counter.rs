@@ -26,21 +26,32 @@
 //! This is Cloudflare's approximation (Julien Desgats, "How we built rate limiting capable of
 //! scaling to millions of domains", 2017), in whole numbers, so that it is the same everywhere.
 
-use super::generations::slot_bytes;
-use super::{Limit, Refused, Window};
+use crate::limit::{Limit, Refused};
 
 /// The admitted requests of one client, counted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counter {
-    /// Which bucket `now` is of.
-    bucket: u64,
-    before: u32,
-    now: u32,
+    /// Which bucket `now` is of: its number since the clock began.
+    pub bucket: u64,
+    /// How many there were in the bucket before that.
+    pub before: u32,
+    /// How many there are in this one.
+    pub now: u32,
 }
 
 impl Counter {
-    /// What a client takes, its place in the tables included.
-    pub const CLIENT_BYTES: usize = slot_bytes::<Self>();
+    /// Admits a request at this time, or says when it would be. Time is in nanoseconds since any
+    /// fixed moment and never goes back; `limit` is always the same.
+    pub fn check(&mut self, limit: Limit, now_ns: u64) -> Result<(), Refused> {
+        let (requests, window_ns) = (u64::from(limit.requests()), limit.window_ns());
+        self.enter(now_ns / window_ns);
+        let left_ns = window_ns - now_ns % window_ns;
+        if self.weight(window_ns, left_ns) >= requests * window_ns {
+            return Err(Refused::after_ns(self.wait_ns(limit, left_ns)));
+        }
+        self.now += 1;
+        Ok(())
+    }
 
     fn enter(&mut self, bucket: u64) {
         match bucket.saturating_sub(self.bucket) {
@@ -70,34 +81,13 @@ impl Counter {
     }
 }
 
-impl Window for Counter {
-    fn check(&mut self, limit: Limit, now_ns: u64) -> Result<(), Refused> {
-        let (requests, window_ns) = (u64::from(limit.requests()), limit.window_ns());
-        self.enter(now_ns / window_ns);
-        let left_ns = window_ns - now_ns % window_ns;
-        if self.weight(window_ns, left_ns) >= requests * window_ns {
-            return Err(Refused::after_ns(self.wait_ns(limit, left_ns)));
-        }
-        self.now += 1;
-        Ok(())
-    }
-
-    fn heap_bytes(&self) -> usize {
-        0
-    }
-
-    fn heap_bytes_max(_limit: Limit) -> usize {
-        0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::limit::{REQUESTS_MAX, WINDOW_MAX};
-    use super::super::model::{Model, WINDOW_NS, arrivals, limit, limits};
     use super::*;
+    use crate::limit::{REQUESTS_MAX, WINDOW_MAX};
+    use crate::model::{Model, WINDOW_NS, arrivals, limit, limits};
 
     /// Every request comes at one of these times, as often as it is admitted.
     fn all_that_get_in(limit: Limit, arrivals: impl Iterator<Item = u64>) -> Model {
