@@ -420,7 +420,7 @@ mod tests {
             meter.opened_connection();
             meter.dropped(Dropped::QueueFull);
         }
-        meters[0].answered(Route::Other, 505, Duration::from_secs(60));
+        meters[0].answered(Route::Other, 505, Duration::from_mins(1));
         meters[1].closed_connection();
         meters[1].refused_connection();
         meters[1].busy(Duration::from_millis(1_500));
