@@ -26,6 +26,8 @@ pub struct Response {
     pub allow: Option<&'static str>,
     /// Seconds after which another try makes sense: with 429 and 503.
     pub retry_after_s: Option<u32>,
+    /// How to say who one is: with 401 (RFC 9110, section 11.6.1).
+    pub challenge: Option<&'static str>,
 }
 
 /// A body and what it is.
@@ -41,7 +43,7 @@ impl Response {
     /// A response with a body.
     pub fn new(status: u16, media_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         let content = Some(Content { media_type, bytes: body.into() });
-        Self { status, content, allow: None, retry_after_s: None }
+        Self { status, content, allow: None, retry_after_s: None, challenge: None }
     }
 
     /// A response with a JSON body.
@@ -51,7 +53,7 @@ impl Response {
 
     /// 204: the answer is in the fields.
     pub fn empty() -> Self {
-        Self { status: 204, content: None, allow: None, retry_after_s: None }
+        Self { status: 204, content: None, allow: None, retry_after_s: None, challenge: None }
     }
 
     /// An error. `offset` is the place of the bad byte in the body, from 0, where it is known.
@@ -101,6 +103,9 @@ impl Response {
         if let Some(seconds) = self.retry_after_s {
             field("Retry-After", &seconds);
         }
+        if let Some(challenge) = self.challenge {
+            field("WWW-Authenticate", &challenge);
+        }
         // RFC 9112, section 9.6: who will close says so.
         field("Connection", &"close");
         head.push_str("\r\n");
@@ -115,6 +120,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         202 => "Accepted",
         204 => "No Content",
         400 => "Bad Request",
+        401 => "Unauthorized",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
@@ -153,6 +159,15 @@ mod tests {
              Content-Type: application/json\r\nContent-Length: 47\r\nRetry-After: 1\r\n\
              Connection: close\r\n\r\n{\"error\":\"service_unavailable\",\"detail\":\"full\"}"
         );
+    }
+
+    #[test]
+    fn a_challenge_stands_among_the_fields() {
+        let challenge = Some("Bearer realm=\"metrics\"");
+        let response = Response { challenge, ..Response::error(401, "who are you", None) };
+        let text = text(response.encode(UNIX_EPOCH));
+        assert!(text.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{text}");
+        assert!(text.contains("\r\nWWW-Authenticate: Bearer realm=\"metrics\"\r\n"), "{text}");
     }
 
     #[test]
