@@ -36,13 +36,18 @@ impl Default for Histogram {
 impl Histogram {
     /// Counts one duration.
     pub fn observe(&self, duration: Duration) {
+        self.observe_times(duration, 1);
+    }
+
+    /// Counts a duration that was the same for `times` requests.
+    pub fn observe_times(&self, duration: Duration, times: u64) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BUCKETS_US.iter().position(|bound_us| nanoseconds <= bound_us * 1_000);
         if let Some(bucket) = bucket {
-            self.buckets[bucket].fetch_add(1, Relaxed);
+            self.buckets[bucket].fetch_add(times, Relaxed);
         }
-        self.count.fetch_add(1, Relaxed);
-        self.sum_ns.fetch_add(nanoseconds, Relaxed);
+        self.count.fetch_add(times, Relaxed);
+        self.sum_ns.fetch_add(nanoseconds.saturating_mul(times), Relaxed);
     }
 
     /// Writes it as the metric `name`, whose unit is seconds.
@@ -101,8 +106,8 @@ mod tests {
     #[test]
     fn a_bucket_counts_everything_up_to_its_bound() {
         let histogram = Histogram::default();
-        for duration_us in [50, 51, 100_000, 60_000_000] {
-            histogram.observe(Duration::from_micros(duration_us));
+        for (duration_us, times) in [(50, 1), (51, 1), (100_000, 2), (60_000_000, 1)] {
+            histogram.observe_times(Duration::from_micros(duration_us), times);
         }
         let mut text = String::new();
         histogram.render("wait_seconds", &mut text);
@@ -110,11 +115,11 @@ mod tests {
             "wait_seconds_bucket{le=\"0.00005\"} 1",
             "wait_seconds_bucket{le=\"0.0001\"} 2",
             "wait_seconds_bucket{le=\"0.05\"} 2",
-            "wait_seconds_bucket{le=\"0.1\"} 3",
-            "wait_seconds_bucket{le=\"10\"} 3",
-            "wait_seconds_bucket{le=\"+Inf\"} 4",
-            "wait_seconds_sum 60.100101",
-            "wait_seconds_count 4",
+            "wait_seconds_bucket{le=\"0.1\"} 4",
+            "wait_seconds_bucket{le=\"10\"} 4",
+            "wait_seconds_bucket{le=\"+Inf\"} 5",
+            "wait_seconds_sum 60.200101",
+            "wait_seconds_count 5",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
         }

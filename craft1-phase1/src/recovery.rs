@@ -32,6 +32,8 @@ pub enum Damage {
     Line {
         /// Its number, from 1.
         number: u64,
+        /// Its first byte, from 0.
+        offset: u64,
         /// Why it is none.
         reason: String,
     },
@@ -66,14 +68,7 @@ impl DataFile {
         parse_line: ParseBody,
         mut report: impl FnMut(Damage),
     ) -> Result<Self, OpenError> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(OpenError::NotRegular);
-        }
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::InUse,
-            TryLockError::Error(error) => error.into(),
-        })?;
+        let file = lock(path)?;
         let end = scan(&file, parse_line, &mut report)?;
         let bytes = file.metadata()?.len() - end;
         if bytes > 0 {
@@ -84,8 +79,22 @@ impl DataFile {
     }
 }
 
-/// Looks at each whole line and returns where the last one ends.
-fn scan(file: &File, parse: ParseBody, report: &mut impl FnMut(Damage)) -> io::Result<u64> {
+/// Opens or creates a data file, for nobody but us.
+pub fn lock(path: &Path) -> Result<File, OpenError> {
+    let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(OpenError::NotRegular);
+    }
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse,
+        TryLockError::Error(error) => error.into(),
+    })?;
+    Ok(file)
+}
+
+/// Reports each damaged line among the whole ones, and returns where the last of them ends, in
+/// bytes. What is behind is a torn one.
+pub fn scan(file: impl Read, parse: ParseBody, report: &mut impl FnMut(Damage)) -> io::Result<u64> {
     let mut reader = BufReader::new(file);
     let (mut line, mut number, mut position, mut end) = (Vec::new(), 1, 0, 0);
     let mut is_too_long = false;
@@ -106,7 +115,7 @@ fn scan(file: &File, parse: ParseBody, report: &mut impl FnMut(Damage)) -> io::R
             check(&line, parse)
         };
         if let Err(reason) = verdict {
-            report(Damage::Line { number, reason });
+            report(Damage::Line { number, offset: end, reason });
         }
         (number, end) = (number + 1, position);
     }
@@ -194,6 +203,18 @@ mod tests {
             let (damages, _) = opened(format!("{line}\n").as_bytes());
             assert_eq!(damages, [format!("line 1 is damaged ({reason}); it stays and is skipped")]);
         }
+    }
+
+    #[test]
+    fn damage_has_its_line_and_its_first_byte() {
+        let text = format!("{LINE}\n7\n\n{LINE}\n{LINE}");
+        let (mut places, len) = (Vec::new(), LINE.len() as u64);
+        let mut report = |damage| match damage {
+            Damage::Line { number, offset, .. } => places.push((number, offset)),
+            Damage::TornTail { .. } => panic!("a scan takes nothing away"),
+        };
+        let end = scan(text.as_bytes(), json::parse, &mut report).unwrap();
+        assert_eq!((places, end), (vec![(2, len + 1), (3, len + 3)], 2 * len + 5));
     }
 
     #[test]
