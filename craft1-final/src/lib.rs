@@ -3,11 +3,13 @@
 pub mod admission;
 pub mod answer;
 pub mod connection;
+pub mod listen;
 pub mod options;
 pub mod rate_limit;
 pub mod request;
 pub mod ring;
 pub mod server;
+pub mod slab;
 pub mod telemetry;
 pub mod timer_wheel;
 pub mod tokens;
