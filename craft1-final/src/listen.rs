@@ -23,7 +23,11 @@ use socket2::{Domain, Socket, Type};
 /// # Errors
 /// `AddrInUse` where another process listens there, `PermissionDenied` for a port that is reserved,
 /// `AddrNotAvailable` for an address that this machine does not have.
-pub fn bind(address: SocketAddr, loops: NonZeroUsize, backlog: i32) -> io::Result<Vec<TcpListener>> {
+pub fn bind(
+    address: SocketAddr,
+    loops: NonZeroUsize,
+    backlog: i32,
+) -> io::Result<Vec<TcpListener>> {
     let first = bound(address, |_| Ok(()))?;
     // With port 0 it is known from here on.
     let address = first.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;

@@ -49,11 +49,15 @@ impl<T> Slab<T> {
     }
 
     /// The name that the next one will have.
+    ///
+    /// # Panics
+    /// With four thousand million inside, for which no machine has the descriptors.
     pub fn next_key(&self) -> Key {
-        match self.free.last() {
-            Some(index) => Key { index: *index, generation: self.places[*index as usize].generation },
-            None => Key { index: self.places.len() as u32, generation: 0 },
+        if let Some(&index) = self.free.last() {
+            return Key { index, generation: self.places[index as usize].generation };
         }
+        let index = u32::try_from(self.places.len()).expect("fewer places than numbers");
+        Key { index, generation: 0 }
     }
 
     /// Puts one more in.
@@ -74,8 +78,7 @@ impl<T> Slab<T> {
 
     /// The name of whoever is at this place now.
     pub fn key_at(&self, index: u32) -> Option<Key> {
-        let Place { generation, tenant } = self.places.get(index as usize)?;
-        tenant.as_ref().map(|_| Key { index, generation: *generation })
+        self.places.get(index as usize)?.key(index)
     }
 
     /// Takes one out.
@@ -92,7 +95,13 @@ impl<T> Slab<T> {
 
     /// The names of all, in no order that means anything.
     pub fn keys(&self) -> Vec<Key> {
-        (0..self.places.len() as u32).filter_map(|index| self.key_at(index)).collect()
+        (0..).zip(&self.places).filter_map(|(index, place)| place.key(index)).collect()
+    }
+}
+
+impl<T> Place<T> {
+    fn key(&self, index: u32) -> Option<Key> {
+        self.tenant.as_ref().map(|_| Key { index, generation: self.generation })
     }
 }
 
