@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::prometheus::{self, Kind};
+
 /// Upper ends of the buckets in microseconds, three a decade, from what a request takes from memory
 /// to what a full disk may take.
 pub const BUCKETS_US: [u64; 16] = [
@@ -51,8 +53,8 @@ impl Histogram {
     }
 
     /// Writes it as the metric `name`, whose unit is seconds.
-    pub fn render(&self, name: &str, text: &mut String) {
-        let _ = writeln!(text, "# TYPE {name} histogram");
+    pub fn render(&self, name: &str, help: &'static str, text: &mut String) {
+        prometheus::family(text, name, Kind::Histogram, help);
         self.snapshot().render(name, "", text);
     }
 
@@ -110,8 +112,9 @@ mod tests {
             histogram.observe_times(Duration::from_micros(duration_us), times);
         }
         let mut text = String::new();
-        histogram.render("wait_seconds", &mut text);
+        histogram.render("wait_seconds", "Time spent waiting.", &mut text);
         for line in [
+            "# TYPE wait_seconds histogram",
             "wait_seconds_bucket{le=\"0.00005\"} 1",
             "wait_seconds_bucket{le=\"0.0001\"} 2",
             "wait_seconds_bucket{le=\"0.05\"} 2",

@@ -16,6 +16,7 @@
 //! | [`recovery`] | the data file at start-up: locked, looked through, a torn tail cut | |
 //! | [`writer`] | lines to a file, under one lock | phase 4 |
 //! | [`telemetry`], [`histogram`] | what the server knows of itself | |
+//! | [`prometheus`] | numbers to the text that Prometheus reads | |
 //! | [`shutdown`] | from a signal to the end | phase 4 |
 //! | [`program`] | options and messages, the same in every phase | |
 //!
@@ -32,6 +33,7 @@ pub mod http;
 pub mod json;
 pub mod line;
 pub mod program;
+pub mod prometheus;
 pub mod recovery;
 pub mod server;
 pub mod service;

@@ -4,14 +4,14 @@
 //! number is right for itself; two of them read together may be a few requests apart, which is why
 //! every access is `Relaxed`: no other memory is published through them.
 //!
-//! The text is the Prometheus exposition format 0.0.4. Names begin with `ingest_` and end in their
-//! unit or in `_total`.
+//! Names begin with `ingest_`.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::histogram::Histogram;
+use crate::prometheus::{self, Kind};
 use crate::service::Health;
 
 /// The statuses there can be: one cell each.
@@ -95,25 +95,36 @@ impl Telemetry {
 
     /// Everything, as Prometheus text. How far the metrics have come is known by whoever stores them.
     pub fn render(&self, health: Health) -> String {
-        let mut text = String::from("# TYPE ingest_requests_total counter\n");
+        let mut text = String::new();
+        let help = "Requests that were answered, by status.";
+        prometheus::family(&mut text, "ingest_requests_total", Kind::Counter, help);
         for (status, count) in self.requests_by_status.iter().enumerate() {
             let count = count.load(Relaxed);
             if count > 0 {
                 let _ = writeln!(text, "ingest_requests_total{{status=\"{status}\"}} {count}");
             }
         }
-        for (name, kind, value) in [
-            ("accepted_metrics_total", "counter", health.accepted),
-            ("stored_metrics_total", "counter", health.stored),
-            ("queue_size", "gauge", health.queue_size),
-            ("received_bytes_total", "counter", self.received_bytes.load(Relaxed)),
-            ("sent_bytes_total", "counter", self.sent_bytes.load(Relaxed)),
-            ("refused_connections_total", "counter", self.refused_connections.load(Relaxed)),
-            ("open_connections", "gauge", self.open_connections.load(Relaxed) as u64),
+        for (name, value, help) in [
+            ("accepted_metrics_total", health.accepted, "Metrics that were answered with 202."),
+            ("stored_metrics_total", health.stored, "Metrics that are in the file."),
+            ("queue_size", health.queue_size, "Metrics accepted that are not in the file yet."),
+            ("received_bytes_total", self.received_bytes.load(Relaxed), "Bytes that clients sent."),
+            ("sent_bytes_total", self.sent_bytes.load(Relaxed), "Bytes that clients were sent."),
+            (
+                "refused_connections_total",
+                self.refused_connections.load(Relaxed),
+                "Connections turned away because there was no room.",
+            ),
+            (
+                "open_connections",
+                self.open_connections.load(Relaxed) as u64,
+                "Connections that are open.",
+            ),
         ] {
-            let _ = writeln!(text, "# TYPE ingest_{name} {kind}\ningest_{name} {value}");
+            prometheus::number(&mut text, &format!("ingest_{name}"), help, value);
         }
-        self.duration.render("ingest_request_duration_seconds", &mut text);
+        let help = "Time from a request's last byte to its answer's first.";
+        self.duration.render("ingest_request_duration_seconds", help, &mut text);
         text
     }
 }

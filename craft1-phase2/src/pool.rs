@@ -16,7 +16,6 @@
 //! Servers at Facebook took the newest first under overload (Maurer, "Fail at Scale", 2015).
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +23,7 @@ use std::thread::{self, Scope};
 use std::time::Instant;
 
 use craft1_phase1::histogram::Histogram;
+use craft1_phase1::prometheus;
 
 /// Workers with a bounded backlog. It serves during [`Pool::run`].
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct Pool<J> {
 /// What a pool is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
-    /// Workers there are.
+    /// Workers that there are.
     pub workers: usize,
     /// Those of them that have a job.
     pub busy: usize,
@@ -135,16 +135,17 @@ impl<J> Pool<J> {
     /// Appends its gauges and how long jobs waited, as Prometheus text.
     pub fn render(&self, text: &mut String) {
         let Load { workers, busy, queue_depth, backlog_max, panics } = self.load();
-        for (name, kind, value) in [
-            ("workers", "gauge", workers as u64),
-            ("busy_workers", "gauge", busy as u64),
-            ("queue_depth", "gauge", queue_depth as u64),
-            ("queue_limit", "gauge", backlog_max as u64),
-            ("panics_total", "counter", panics),
+        for (name, value, help) in [
+            ("workers", workers as u64, "Workers there are."),
+            ("busy_workers", busy as u64, "Workers that serve a connection."),
+            ("queue_depth", queue_depth as u64, "Connections that wait for a worker."),
+            ("queue_limit", backlog_max as u64, "Connections that may wait for a worker."),
+            ("panics_total", panics, "Connections whose worker panicked."),
         ] {
-            let _ = writeln!(text, "# TYPE ingest_pool_{name} {kind}\ningest_pool_{name} {value}");
+            prometheus::number(text, &format!("ingest_pool_{name}"), help, value);
         }
-        self.wait.render("ingest_pool_wait_seconds", text);
+        let help = "Time that a connection waited for a worker.";
+        self.wait.render("ingest_pool_wait_seconds", help, text);
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {

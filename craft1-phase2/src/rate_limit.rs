@@ -31,9 +31,10 @@ mod generations;
 pub mod log;
 pub mod shards;
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Instant;
+
+use craft1_phase1::prometheus;
 
 pub use client::ClientKey;
 pub use log::Log;
@@ -151,13 +152,12 @@ impl Limiter {
             Self::Counter(shards) => shards.census(),
             Self::Off => return,
         };
-        for (name, kind, value) in [
-            ("clients", "gauge", census.clients),
-            ("evicted_total", "counter", census.evicted),
-            ("forgotten_total", "counter", census.forgotten),
+        for (name, value, help) in [
+            ("clients", census.clients, "Clients whose requests are remembered."),
+            ("evicted_total", census.evicted, "Clients that left because they were silent."),
+            ("forgotten_total", census.forgotten, "Clients that left before their window ended."),
         ] {
-            let name = format_args!("ingest_rate_limit_{name}");
-            let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {value}");
+            prometheus::number(text, &format!("ingest_rate_limit_{name}"), help, value);
         }
     }
 }
@@ -245,13 +245,14 @@ mod tests {
             }
             let mut text = String::new();
             limiter.render(&mut text);
+            let samples: Vec<_> = text.lines().filter(|it| !it.starts_with('#')).collect();
             assert_eq!(
-                text,
-                "# TYPE ingest_rate_limit_clients gauge\ningest_rate_limit_clients 2\n\
-                 # TYPE ingest_rate_limit_evicted_total counter\n\
-                 ingest_rate_limit_evicted_total 0\n\
-                 # TYPE ingest_rate_limit_forgotten_total counter\n\
-                 ingest_rate_limit_forgotten_total 0\n"
+                samples,
+                [
+                    "ingest_rate_limit_clients 2",
+                    "ingest_rate_limit_evicted_total 0",
+                    "ingest_rate_limit_forgotten_total 0",
+                ]
             );
         }
     }
