@@ -14,15 +14,15 @@
 //! |---|---|---|
 //! | [`limits`] | the bound on everything a client can send | 3, 5.4 |
 //! | [`refusal`] | why a request is refused, and with which status | |
-//! | `cursor` | one byte after the other, or "need more" | 2.2 |
+//! | [`cursor`] | one byte after the other, or "need more" | 2.2 |
 //! | [`head`] | request line and fields | 3, 5 |
 //! | `target` | the four forms of a target, and Host | 3.2 |
 //! | [`framing`] | where the body ends | 6 |
-//! | `chunked` | a body in chunks | 7.1 |
+//! | [`chunked`] | a body in chunks | 7.1 |
 //! | [`response`] | status line, fields, body | 4 |
 
-mod chunked;
-mod cursor;
+pub mod chunked;
+pub mod cursor;
 pub mod framing;
 pub mod head;
 pub mod limits;

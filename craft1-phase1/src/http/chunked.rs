@@ -10,12 +10,58 @@ use super::head::Section;
 use super::limits::{CHUNK_LINE_BYTES_MAX, Limits};
 use super::refusal::Refusal;
 
-/// A chunked body on its way.
+/// A chunked body on its way, and what has come of it.
 #[derive(Debug, Default)]
 pub(super) struct Chunked {
+    chunks: Chunks,
     body: Vec<u8>,
+}
+
+impl Chunked {
+    /// Reads one line or one piece of content. `Some` at the end of the body.
+    pub(super) fn step(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        limits: &Limits,
+    ) -> Result<Option<()>, Stop> {
+        match self.chunks.step(cursor, limits)? {
+            Chunk::Framing => Ok(None),
+            Chunk::Content(piece) => {
+                self.body.extend_from_slice(piece);
+                Ok(None)
+            }
+            Chunk::End => Ok(Some(())),
+        }
+    }
+
+    /// As [`Chunks::has_begun`].
+    pub(super) fn has_begun(&self) -> bool {
+        self.chunks.has_begun()
+    }
+
+    /// The content without its framing.
+    pub(super) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+}
+
+/// The way through a chunked body. The content is lent piece by piece, and kept by the caller.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Chunks {
     next: Next,
+    content_len: usize,
     trailers: Section,
+}
+
+/// One step on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chunk<'a> {
+    /// A line around the content.
+    Framing,
+    /// The next of the content.
+    Content(&'a [u8]),
+    /// Behind the last trailer.
+    End,
 }
 
 /// What comes next.
@@ -30,25 +76,26 @@ enum Next {
     Trailer,
 }
 
-impl Chunked {
-    /// Reads one line or one piece of content. `Some` at the end of the body.
-    pub(super) fn step(
+impl Chunks {
+    /// Reads one line or one piece of content.
+    pub fn step<'a>(
         &mut self,
-        cursor: &mut Cursor<'_>,
+        cursor: &mut Cursor<'a>,
         limits: &Limits,
-    ) -> Result<Option<()>, Stop> {
+    ) -> Result<Chunk<'a>, Stop> {
         self.next = match self.next {
-            Next::Size => match chunk_line(cursor, limits.body_bytes - self.body.len())? {
+            Next::Size => match chunk_line(cursor, limits.body_bytes - self.content_len)? {
                 0 => Next::Trailer,
                 size => Next::Content { left: size },
             },
             Next::Content { left } => {
                 let piece = cursor.take_up_to(left)?;
-                self.body.extend_from_slice(piece);
-                match left - piece.len() {
+                self.content_len += piece.len();
+                self.next = match left - piece.len() {
                     0 => Next::ContentEnd,
                     left => Next::Content { left },
-                }
+                };
+                return Ok(Chunk::Content(piece));
             }
             Next::ContentEnd => {
                 cursor.line_end(Refusal::ChunkEnd)?;
@@ -56,20 +103,20 @@ impl Chunked {
             }
             Next::Trailer => match self.trailers.field_line(cursor, limits)? {
                 Some(_) => Next::Trailer,
-                None => return Ok(Some(())),
+                None => return Ok(Chunk::End),
             },
         };
-        Ok(None)
+        Ok(Chunk::Framing)
+    }
+
+    /// How much content has come.
+    pub fn content_len(&self) -> usize {
+        self.content_len
     }
 
     /// Whether the first chunk has been announced.
-    pub(super) fn has_begun(&self) -> bool {
-        !matches!(self.next, Next::Size) || !self.body.is_empty()
-    }
-
-    /// The content without its framing.
-    pub(super) fn into_body(self) -> Vec<u8> {
-        self.body
+    pub fn has_begun(&self) -> bool {
+        !matches!(self.next, Next::Size) || self.content_len > 0
     }
 }
 

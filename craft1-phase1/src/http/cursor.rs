@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 
 /// Why reading stops before the end of what was to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub enum Stop {
     /// The bytes end here, and they are well formed so far.
     NeedMore,
     /// They are not.
@@ -23,32 +23,29 @@ impl From<Refusal> for Stop {
 
 /// A place in the bytes that have arrived.
 #[derive(Debug)]
-pub(super) struct Cursor<'a> {
+pub struct Cursor<'a> {
     bytes: &'a [u8],
     position: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Starts at the first of them.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }
 
     /// How many bytes lie behind it.
-    pub(super) fn position(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.position
     }
 
     /// The next byte, left where it is.
-    pub(super) fn peek(&self) -> Result<u8, Stop> {
+    pub fn peek(&self) -> Result<u8, Stop> {
         self.bytes.get(self.position).copied().ok_or(Stop::NeedMore)
     }
 
     /// Passes one byte, which `is_good` must hold for.
-    pub(super) fn pass(
-        &mut self,
-        is_good: impl Fn(u8) -> bool,
-        otherwise: Refusal,
-    ) -> Result<u8, Stop> {
+    pub fn pass(&mut self, is_good: impl Fn(u8) -> bool, otherwise: Refusal) -> Result<u8, Stop> {
         let byte = self.peek()?;
         if !is_good(byte) {
             return Err(otherwise.into());
@@ -58,7 +55,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes every byte that `belongs`, up to the first that does not, at most `bytes_max` of them.
-    pub(super) fn take_while(
+    pub fn take_while(
         &mut self,
         belongs: impl Fn(u8) -> bool,
         bytes_max: usize,
@@ -75,7 +72,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes what is there, one byte at least and `bytes_max` at most.
-    pub(super) fn take_up_to(&mut self, bytes_max: usize) -> Result<&'a [u8], Stop> {
+    pub fn take_up_to(&mut self, bytes_max: usize) -> Result<&'a [u8], Stop> {
         self.peek()?;
         let rest = &self.bytes[self.position..];
         let piece = &rest[..rest.len().min(bytes_max)];
@@ -85,7 +82,7 @@ impl<'a> Cursor<'a> {
 
     /// Passes CR LF. RFC 9112, section 2.2, lets a server take a bare LF; a proxy in front of it
     /// may not, and then the two see different lines.
-    pub(super) fn line_end(&mut self, otherwise: Refusal) -> Result<(), Stop> {
+    pub fn line_end(&mut self, otherwise: Refusal) -> Result<(), Stop> {
         self.pass(|byte| byte == b'\r', otherwise)?;
         self.pass(|byte| byte == b'\n', otherwise)?;
         Ok(())
@@ -94,17 +91,17 @@ impl<'a> Cursor<'a> {
 
 /// RFC 9110, section 5.6.2: a token is made of these, the printable characters of ASCII but the
 /// delimiters.
-pub(super) fn is_token_byte(byte: u8) -> bool {
+pub fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// RFC 9110, section 5.6.3: optional white space is blanks and tabs.
-pub(super) fn is_blank(byte: u8) -> bool {
+pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
 /// RFC 9110, section 5.5: what a value is made of. Bytes from 0x80 on are opaque, and every control
 /// character but the tab is out, so that a value cannot end a line anywhere.
-pub(super) fn is_value_byte(byte: u8) -> bool {
+pub fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || byte >= b' ' && byte != 0x7f
 }

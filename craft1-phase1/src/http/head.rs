@@ -106,9 +106,7 @@ pub(super) struct HeadReader {
     target: Option<Target>,
     section: Section,
     fields: Fields,
-    host_given: bool,
-    framing: FramingFields,
-    expects_continue: bool,
+    rules: FieldRules,
 }
 
 /// What stands behind the method in the request line.
@@ -133,16 +131,17 @@ impl HeadReader {
                 cursor.line_end(Refusal::LineEnd)?;
                 self.empty_line_passed = true;
             } else {
-                self.method = Some(read_method(cursor)?);
+                self.method = Some(ascii(read_method(cursor)?));
             }
             return Ok(None);
         };
         let Some(Target { version, .. }) = self.target else {
-            self.target = Some(read_target(cursor, method, limits)?);
+            let (path, version) = read_target(cursor, method.as_bytes(), limits)?;
+            self.target = Some(Target { path: ascii(path), version });
             return Ok(None);
         };
         match self.section.field_line(cursor, limits)? {
-            Some(field) => self.take(field, version, limits).map(|()| None),
+            Some(line) => self.take(line, version, limits).map(|()| None),
             None => self.finish(version).map(Some),
         }
         .map_err(Stop::Refused)
@@ -153,65 +152,112 @@ impl HeadReader {
         self.method.as_deref() == Some(HEAD)
     }
 
-    fn take(&mut self, field: Field, version: Version, limits: &Limits) -> Result<(), Refusal> {
-        if field.is("Host") {
-            // RFC 9112, section 3.2: 400 to a second Host and to a value that is not a host.
-            if mem::replace(&mut self.host_given, true) {
-                return Err(Refusal::HostRepeated);
-            }
-            if !is_host(&field.value) {
-                return Err(Refusal::Host);
-            }
-        } else if field.is("Content-Length") {
-            self.framing.content_length(&field.value, limits)?;
-        } else if field.is("Transfer-Encoding") {
-            self.framing.transfer_encoding(&field.value, version)?;
-        } else if field.is("Expect") && version == Version::Http11 {
-            // RFC 9110, section 10.1.1: HTTP/1.0 knows no expectations, and there we know none.
-            if !field.value.eq_ignore_ascii_case(b"100-continue") {
-                return Err(Refusal::Expectation);
-            }
-            self.expects_continue = true;
-        }
-        self.fields.0.push(field);
+    fn take(
+        &mut self,
+        line: FieldLine<'_>,
+        version: Version,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        self.rules.take(line, version, limits)?;
+        self.fields.0.push(Field { name: ascii(line.name), value: line.value.to_vec() });
         Ok(())
     }
 
     fn finish(&mut self, version: Version) -> Result<Head, Refusal> {
-        if !self.host_given && version == Version::Http11 {
-            return Err(Refusal::HostMissing);
-        }
+        let framing = self.rules.finish(version)?;
         let (Some(method), Some(Target { path, .. })) = (self.method.take(), self.target.take())
         else {
             unreachable!("fields come behind a request line")
         };
-        let framing = self.framing.framing();
         let fields = mem::take(&mut self.fields);
-        let expects_continue = self.expects_continue;
+        let expects_continue = self.rules.expects_continue();
         Ok(Head { method, path, version, fields, framing, expects_continue })
+    }
+}
+
+/// The fields that decide how a request is read, and what they have said so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FieldRules {
+    host_given: bool,
+    framing: FramingFields,
+    expects_continue: bool,
+}
+
+impl FieldRules {
+    /// Takes the next field line.
+    ///
+    /// # Errors
+    /// Where it breaks a rule, by itself or together with those before it.
+    pub fn take(
+        &mut self,
+        line: FieldLine<'_>,
+        version: Version,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        if line.is("Host") {
+            // RFC 9112, section 3.2: 400 to a second Host and to a value that is not a host.
+            if mem::replace(&mut self.host_given, true) {
+                return Err(Refusal::HostRepeated);
+            }
+            if !is_host(line.value) {
+                return Err(Refusal::Host);
+            }
+        } else if line.is("Content-Length") {
+            self.framing.content_length(line.value, limits)?;
+        } else if line.is("Transfer-Encoding") {
+            self.framing.transfer_encoding(line.value, version)?;
+        } else if line.is("Expect") && version == Version::Http11 {
+            // RFC 9110, section 10.1.1: HTTP/1.0 knows no expectations, and there we know none.
+            if !line.value.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Refusal::Expectation);
+            }
+            self.expects_continue = true;
+        }
+        Ok(())
+    }
+
+    /// Says where the body ends, once every field has been taken.
+    ///
+    /// # Errors
+    /// Where a field is missing.
+    pub fn finish(self, version: Version) -> Result<Framing, Refusal> {
+        if !self.host_given && version == Version::Http11 {
+            return Err(Refusal::HostMissing);
+        }
+        Ok(self.framing.framing())
+    }
+
+    /// Whether the client waits for a word before it sends its body.
+    pub fn expects_continue(self) -> bool {
+        self.expects_continue
     }
 }
 
 // ANCHOR: request_line
 /// RFC 9112, section 3: method, blank, target, blank, version, and every blank is exactly one. The
 /// RFC lets a server forgive more white space, and names the attacks that this opens.
-fn read_method(cursor: &mut Cursor<'_>) -> Result<String, Stop> {
+pub fn read_method<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Stop> {
     let method = cursor.take_while(is_token_byte, METHOD_BYTES_MAX, Refusal::MethodTooLong)?;
     if method.is_empty() {
         return Err(Refusal::Method.into());
     }
     cursor.pass(|byte| byte == b' ', Refusal::Method)?;
-    Ok(ascii(method))
+    Ok(method)
 }
 
-fn read_target(cursor: &mut Cursor<'_>, method: &str, limits: &Limits) -> Result<Target, Stop> {
+/// The path and the version, up to the end of the line.
+pub fn read_target<'a>(
+    cursor: &mut Cursor<'a>,
+    method: &[u8],
+    limits: &Limits,
+) -> Result<(&'a [u8], Version), Stop> {
     let is_target_byte = |byte: u8| byte.is_ascii_graphic();
     let target = cursor.take_while(is_target_byte, limits.target_bytes, Refusal::TargetTooLong)?;
     cursor.pass(|byte| byte == b' ', Refusal::Target)?;
-    let path = target::path(method.as_bytes(), target)?;
+    let path = target::path(method, target)?;
     let version = version(cursor)?;
     cursor.line_end(Refusal::LineEnd)?;
-    Ok(Target { path: ascii(path), version })
+    Ok((path, version))
 }
 
 /// RFC 9112, section 2.3: `HTTP/`, a digit, a point, a digit. Its case counts.
@@ -235,21 +281,38 @@ fn ascii(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
+/// A field line that is not kept: as [`Field`], and lent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldLine<'a> {
+    /// A token, as it was sent.
+    pub name: &'a [u8],
+    /// Its bytes without the white space around them.
+    pub value: &'a [u8],
+}
+
+impl FieldLine<'_> {
+    /// Whether it has this name, whatever its case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
 /// A row of field lines up to an empty one, and what it has used of its limits. A head has one, and
 /// so has a body in chunks, where the fields are called trailers.
-#[derive(Debug, Default)]
-pub(super) struct Section {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Section {
     lines: usize,
     bytes: usize,
 }
 
 impl Section {
-    /// RFC 9112, section 5: a name, a colon at once, white space, the value, white space.
-    pub(super) fn field_line(
+    /// RFC 9112, section 5: a name, a colon at once, white space, the value, white space. `None` is
+    /// the empty line.
+    pub fn field_line<'a>(
         &mut self,
-        cursor: &mut Cursor<'_>,
+        cursor: &mut Cursor<'a>,
         limits: &Limits,
-    ) -> Result<Option<Field>, Stop> {
+    ) -> Result<Option<FieldLine<'a>>, Stop> {
         let first = cursor.peek()?;
         if first == b'\r' {
             cursor.line_end(Refusal::LineEnd)?;
@@ -280,12 +343,12 @@ impl Section {
         cursor.line_end(otherwise)?;
         self.lines += 1;
         self.bytes += cursor.position() - start;
-        Ok(Some(Field { name: ascii(name), value: trim(value).to_vec() }))
+        Ok(Some(FieldLine { name, value: trim(value) }))
     }
 }
 
 /// RFC 9110, section 5.5: the white space around a value is not part of it.
-pub(super) fn trim(value: &[u8]) -> &[u8] {
+pub fn trim(value: &[u8]) -> &[u8] {
     let start = value.iter().position(|byte| !is_blank(*byte)).unwrap_or(value.len());
     let end = value.iter().rposition(|byte| !is_blank(*byte)).map_or(start, |at| at + 1);
     &value[start..end]
