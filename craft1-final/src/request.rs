@@ -1,1 +1,246 @@
-//! To be written.
+//! A request, read where it lies: in the connection's own buffer, without copying and without
+//! allocating.
+//!
+//! What always holds: the verdict is the one of `craft1_phase1::http::RequestReader`, whose rules
+//! these are, however the bytes arrive. `tests/differential_http.rs` holds the one against the other.
+//! What is lent lies in the buffer, and the next request begins behind `consumed`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `request/head.rs` | request line and fields, as places in the buffer |
+//! | `request/persistence.rs` | whether the connection stays open (RFC 9112, section 9.3) |
+//!
+//! A body in chunks is put together in place: each piece of content moves to the end of the one
+//! before it, over the line that stood between them.
+
+mod head;
+mod persistence;
+
+use std::mem;
+
+use craft1_phase1::http::chunked::{Chunk, Chunks};
+use craft1_phase1::http::cursor::{Cursor, Stop};
+use craft1_phase1::http::head::{Repeated, Version};
+use craft1_phase1::http::{Framing, Limits, Refusal};
+use craft1_phase1::service::Call;
+
+pub use persistence::Persistence;
+
+use head::{Head, Span};
+
+/// A request, complete and well formed, lent from the buffer.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What the routes need to know; or which field was given twice that can have one value. Such a
+    /// request is answered with 400, and the connection goes on: where it ends is known.
+    pub call: Result<Call<'a>, Repeated>,
+    /// The value of Authorization.
+    pub authorization: Option<&'a [u8]>,
+    /// Whether the answer goes without its body (RFC 9110, section 9.3.2).
+    pub is_head: bool,
+    /// What the client wants to become of the connection.
+    pub persistence: Persistence,
+}
+
+/// What the bytes amount to.
+#[derive(Debug, Clone, Copy)]
+pub enum Parsed<'a> {
+    /// A request.
+    Complete {
+        /// It.
+        request: Request<'a>,
+        /// Its length, in bytes. Behind them the next request may have begun.
+        consumed: usize,
+    },
+    /// Everything so far is well formed, and something is missing.
+    NeedMore {
+        /// How many bytes of the buffer count: at the next call it begins with these, and has more
+        /// behind them. All of them, but for a body in chunks, which loses its framing.
+        kept: usize,
+        /// What is missing.
+        missing: Missing,
+    },
+}
+
+/// What is missing of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// All of it. The empty line that may stand before a request is no beginning.
+    All,
+    /// The rest of the head.
+    Head,
+    /// The body, or the rest of it.
+    Body {
+        /// How many bytes will come at least.
+        bytes_min: usize,
+        /// Whether the client waits for [`CONTINUE`](crate::answer::CONTINUE) before it sends them
+        /// (RFC 9110, section 10.1.1). This is said once.
+        is_awaited: bool,
+    },
+}
+
+/// Reads the requests of one connection, one after the other.
+///
+/// ```
+/// use craft1_final::request::{Missing, Parsed, Reader};
+/// use craft1_phase1::http::Limits;
+///
+/// let limits = Limits::default();
+/// let mut reader = Reader::default();
+/// let mut buffer = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\nGET /met".to_vec();
+/// let Parsed::Complete { request, consumed } = reader.read(&mut buffer, &limits)? else {
+///     panic!("it is complete")
+/// };
+/// assert_eq!((request.call?.path, consumed), ("/health", 33));
+/// // The next one is on its way.
+/// let next = reader.read(&mut buffer[33..], &limits)?;
+/// assert!(matches!(next, Parsed::NeedMore { kept: 8, missing: Missing::Head }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reader {
+    stage: Stage,
+    /// Everything before it has been read.
+    position: usize,
+    head: Head,
+    /// The content of the body so far.
+    body: Span,
+    /// Whether the caller knows that the body is what is missing.
+    is_in_body: bool,
+}
+
+/// Which part of the request comes next.
+#[derive(Debug, Clone, Copy, Default)]
+enum Stage {
+    /// The forgiven empty line, or the method.
+    #[default]
+    Start,
+    Method,
+    Target,
+    Fields(Version),
+    Sized {
+        body_len: usize,
+    },
+    Chunked(Chunks),
+    End,
+}
+
+impl Reader {
+    /// Goes on where the last call stopped. `unread` begins with the bytes that were kept then, and
+    /// has behind them what has arrived since. After a complete request it begins with the next one.
+    ///
+    /// # Errors
+    /// The first rule that the bytes break. The reader is of no use after that, and the connection
+    /// neither: where the request ends is not known any more.
+    pub fn read<'a>(
+        &mut self,
+        unread: &'a mut [u8],
+        limits: &Limits,
+    ) -> Result<Parsed<'a>, Refusal> {
+        while !matches!(self.stage, Stage::End) {
+            match self.step(unread, limits) {
+                Ok(()) => {}
+                Err(Stop::NeedMore) => return Ok(self.need_more(unread)),
+                Err(Stop::Refused(refusal)) => return Err(refusal),
+            }
+        }
+        let Self { position: consumed, head, body, .. } = mem::take(self);
+        Ok(Parsed::Complete { request: head.request(unread, body), consumed })
+    }
+
+    /// Whether the answer goes without its body, a refusal too (RFC 9110, section 9.3.2).
+    pub fn is_head(&self) -> bool {
+        self.head.is_bodiless
+    }
+
+    /// Reads a part of the head or of the body, or stops without a trace where it is not all there.
+    fn step(&mut self, unread: &mut [u8], limits: &Limits) -> Result<(), Stop> {
+        let mut cursor = Cursor::new(&unread[self.position..]);
+        match &mut self.stage {
+            Stage::Start => {
+                // RFC 9112, section 2.2: an empty line behind the last body is forgiven.
+                if cursor.peek()? == b'\r' {
+                    cursor.line_end(Refusal::LineEnd)?;
+                }
+                self.stage = Stage::Method;
+            }
+            Stage::Method => {
+                self.head.method(&mut cursor, unread)?;
+                self.stage = Stage::Target;
+            }
+            Stage::Target => {
+                self.stage = Stage::Fields(self.head.target(&mut cursor, unread, limits)?);
+            }
+            Stage::Fields(version) => {
+                let version = *version;
+                if let Some(framing) = self.head.field(&mut cursor, unread, version, limits)? {
+                    let position = self.position + cursor.position();
+                    self.body = Span { start: position, end: position };
+                    self.stage = Stage::after_head(framing);
+                }
+            }
+            Stage::Sized { body_len } => {
+                let end = self.position + *body_len;
+                if unread.len() < end {
+                    return Err(Stop::NeedMore);
+                }
+                self.body.end = end;
+                self.position = end;
+                self.stage = Stage::End;
+                return Ok(());
+            }
+            Stage::Chunked(chunks) => match chunks.step(&mut cursor, limits)? {
+                Chunk::Framing => {}
+                Chunk::Content(piece) => {
+                    let piece = Span::of(piece, unread);
+                    unread.copy_within(piece.start..piece.end, self.body.end);
+                    self.body.end += piece.len();
+                    self.position = piece.end;
+                    return Ok(());
+                }
+                Chunk::End => self.stage = Stage::End,
+            },
+            Stage::End => {}
+        }
+        self.position += cursor.position();
+        Ok(())
+    }
+
+    fn need_more(&mut self, unread: &mut [u8]) -> Parsed<'static> {
+        let mut kept = unread.len();
+        // Said once: whoever asks again has been told.
+        let is_awaited = !mem::replace(&mut self.is_in_body, self.stage.is_body())
+            && self.head.expects_continue()
+            && kept == self.body.start;
+        let missing = match self.stage {
+            Stage::Start => Missing::All,
+            Stage::Method if kept == self.position => Missing::All,
+            Stage::Method | Stage::Target | Stage::Fields(_) | Stage::End => Missing::Head,
+            Stage::Sized { body_len } => {
+                let bytes_min = self.position + body_len - kept;
+                Missing::Body { bytes_min, is_awaited }
+            }
+            Stage::Chunked(_) => {
+                unread.copy_within(self.position.., self.body.end);
+                kept -= self.position - self.body.end;
+                self.position = self.body.end;
+                Missing::Body { bytes_min: 1, is_awaited }
+            }
+        };
+        Parsed::NeedMore { kept, missing }
+    }
+}
+
+impl Stage {
+    fn is_body(&self) -> bool {
+        matches!(self, Self::Sized { .. } | Self::Chunked(_))
+    }
+
+    fn after_head(framing: Framing) -> Self {
+        match framing {
+            Framing::None => Self::End,
+            Framing::Length(body_len) => Self::Sized { body_len },
+            Framing::Chunked => Self::Chunked(Chunks::default()),
+        }
+    }
+}
