@@ -174,10 +174,14 @@ impl Telemetry {
 }
 
 impl Meter {
-    /// Counts an answer, and how long it took from the request's last byte to the answer's first.
-    pub fn answered(&self, route: Route, status: u16, duration: Duration) {
+    /// Counts an answer, before it is sent: who asks for the counters finds its last answer there.
+    pub fn answered(&self, status: u16) {
         self.cells.requests_by_status[usize::from(status)].add(1);
-        self.cells.durations[route as usize].observe(duration);
+    }
+
+    /// Counts how long so many answers took, from the request's last byte to the answer's last.
+    pub fn took(&self, route: Route, answers: u64, duration: Duration) {
+        self.cells.durations[route as usize].observe(answers, duration);
     }
 
     /// Counts metrics that were answered with 202.
@@ -357,11 +361,11 @@ struct Durations {
 
 impl Durations {
     /// From the first bucket on: most requests end there.
-    fn observe(&self, duration: Duration) {
+    fn observe(&self, count: u64, duration: Duration) {
         let duration_ns = nanoseconds(duration);
         let bucket = BUCKETS_US.iter().position(|bound_us| duration_ns <= bound_us * 1_000);
-        bucket.map_or(&self.beyond, |index| &self.buckets[index]).add(1);
-        self.sum_ns.add(duration_ns);
+        bucket.map_or(&self.beyond, |index| &self.buckets[index]).add(count);
+        self.sum_ns.add(duration_ns.saturating_mul(count));
     }
 }
 
@@ -413,14 +417,14 @@ mod tests {
     fn the_loops_are_added_up() {
         let (telemetry, meters) = Telemetry::new(2, Ack::Stored);
         for meter in &meters {
-            meter.answered(Route::Ingest, 202, Duration::from_micros(60));
+            meter.answered(202);
             meter.accepted(3);
             meter.received(10);
             meter.sent(20);
             meter.opened_connection();
             meter.dropped(Dropped::QueueFull);
         }
-        meters[0].answered(Route::Other, 505, Duration::from_mins(1));
+        meters[0].answered(505);
         meters[1].closed_connection();
         meters[1].refused_connection();
         meters[1].busy(Duration::from_millis(1_500));
@@ -449,21 +453,21 @@ mod tests {
     fn a_latency_is_told_by_route_and_by_what_a_202_means() {
         let (telemetry, meters) = Telemetry::new(1, Ack::Durable);
         for duration_us in [50, 51, 60_000_000] {
-            meters[0].answered(Route::Ingest, 202, Duration::from_micros(duration_us));
+            meters[0].took(Route::Ingest, 2, Duration::from_micros(duration_us));
         }
-        meters[0].answered(Route::Health, 200, Duration::ZERO);
+        meters[0].took(Route::Health, 1, Duration::ZERO);
         let name = "ingest_request_duration_seconds";
         let (ingest, health) =
             ("route=\"ingest\",ack=\"durable\"", "route=\"health\",ack=\"none\"");
         assert_lines(
             &render(&telemetry),
             &[
-                &format!("{name}_bucket{{{ingest},le=\"0.00005\"}} 1"),
-                &format!("{name}_bucket{{{ingest},le=\"0.0001\"}} 2"),
-                &format!("{name}_bucket{{{ingest},le=\"10\"}} 2"),
-                &format!("{name}_bucket{{{ingest},le=\"+Inf\"}} 3"),
-                &format!("{name}_sum{{{ingest}}} 60.000101"),
-                &format!("{name}_count{{{ingest}}} 3"),
+                &format!("{name}_bucket{{{ingest},le=\"0.00005\"}} 2"),
+                &format!("{name}_bucket{{{ingest},le=\"0.0001\"}} 4"),
+                &format!("{name}_bucket{{{ingest},le=\"10\"}} 4"),
+                &format!("{name}_bucket{{{ingest},le=\"+Inf\"}} 6"),
+                &format!("{name}_sum{{{ingest}}} 120.000202"),
+                &format!("{name}_count{{{ingest}}} 6"),
                 &format!("{name}_count{{{health}}} 1"),
             ],
         );
