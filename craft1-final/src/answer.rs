@@ -60,7 +60,7 @@ pub fn response(
     date: &Date,
     persistence: Persistence,
 ) {
-    let Response { status, content, allow, retry_after_s } = response;
+    let Response { status, content, allow, retry_after_s, challenge } = response;
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(Decimal::new(usize::from(*status)).text());
     out.push(b' ');
@@ -76,6 +76,9 @@ pub fn response(
     }
     if let Some(seconds) = retry_after_s {
         field(out, "Retry-After", Decimal::new(*seconds as usize).text());
+    }
+    if let Some(challenge) = challenge {
+        field(out, "WWW-Authenticate", challenge.as_bytes());
     }
     connection(out, persistence);
     out.extend_from_slice(b"\r\n");
