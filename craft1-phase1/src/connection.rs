@@ -15,21 +15,11 @@ use crate::http::{Limits, Request, RequestReader, Response, Status};
 use crate::shutdown::Shutdown;
 use crate::socket::{Received, Socket};
 use crate::telemetry::Telemetry;
+use crate::timeouts::Timeouts;
 
 /// What a client that was answered may go on to send before it is cut off. Closing while bytes are
 /// unread resets the connection, and a reset can overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// How long each part of an exchange may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// From the start of the connection to the end of the head.
-    pub header: Duration,
-    /// From there to the end of the body.
-    pub body: Duration,
-    /// For the answer to be taken.
-    pub write: Duration,
-}
 
 /// Serves one connection from its first byte to its last.
 #[derive(Debug, Clone, Copy)]

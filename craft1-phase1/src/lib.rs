@@ -9,6 +9,7 @@
 //! | [`server`] | accepts, and gives each connection a thread | phase 2 |
 //! | [`departing`] | tells a client why there is no room for it | |
 //! | [`connection`] | reads one request by its deadline, answers, closes | phase 4 |
+//! | [`timeouts`] | how long a client may take | |
 //! | [`http`] | bytes to a request, a response to bytes; no I/O | final |
 //! | [`service`] | the routes; no I/O either | |
 //! | [`json`] | a body to a batch of metrics, through a tree | phase 3 |
@@ -40,4 +41,5 @@ pub mod service;
 pub mod shutdown;
 pub mod socket;
 pub mod telemetry;
+pub mod timeouts;
 pub mod writer;

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, anyhow, ensure};
 use metrics_model::Timestamp;
 
-use crate::connection::Timeouts;
 use crate::http::{Limits, limits};
 use crate::socket::Listener;
+use crate::timeouts::Timeouts;
 
 /// Where the server listens and where it stores.
 #[derive(Debug, clap::Args)]

@@ -111,6 +111,13 @@ impl Listener {
     }
 }
 
+impl From<Listener> for OwnedFd {
+    /// For whoever accepts in another way.
+    fn from(listener: Listener) -> Self {
+        listener.fd
+    }
+}
+
 impl AsFd for Listener {
     /// Readable once a connection can be accepted.
     fn as_fd(&self) -> BorrowedFd<'_> {
