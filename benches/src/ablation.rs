@@ -30,8 +30,8 @@ pub struct Toggle {
     steps: &'static [(&'static str, &'static str)],
 }
 
-/// Every toggle whose variants exist.
-pub const TOGGLES: [Toggle; 6] = [
+/// Every toggle.
+pub const TOGGLES: [Toggle; 8] = [
     Toggle {
         id: "parser",
         question: "what does the JSON parser cost, server and writer being the same?",
@@ -88,43 +88,42 @@ pub const TOGGLES: [Toggle; 6] = [
             ("2-workers", "2 workers"),
         ],
     },
+    Toggle {
+        id: "ack",
+        question: "what does it cost phase 4 to answer later and promise more?",
+        workload: "crowd",
+        steps: &[
+            ("craft1-phase4", "202 when it is queued"),
+            ("phase4-stored", "202 when it is written"),
+            ("phase4-durable", "202 when it is synced"),
+        ],
+    },
+    Toggle {
+        id: "ack-final",
+        question: "and what does it cost the final phase?",
+        workload: "crowd",
+        steps: &[
+            ("craft1-final", "202 when it is queued"),
+            ("final-stored", "202 when it is written"),
+            ("final-durable", "202 when it is synced"),
+        ],
+    },
 ];
-
-/// Layers of later phases, and who brings them.
-const TO_COME: [(&str, &str); 3] =
-    [("writer", "craft1-phase4"), ("ack", "craft1-phase4"), ("ring", "craft1-final")];
 
 /// The toggle with this name.
 pub fn find(id: &str) -> Result<&'static Toggle, UnknownToggle> {
-    if let Some(toggle) = TOGGLES.iter().find(|toggle| toggle.id == id) {
-        return Ok(toggle);
-    }
-    if let Some((_, phase)) = TO_COME.iter().find(|(name, _)| *name == id) {
-        return Err(UnknownToggle::ToCome { id: id.to_owned(), phase });
-    }
-    let known = TOGGLES.map(|toggle| toggle.id).join(", ");
-    Err(UnknownToggle::Unknown { id: id.to_owned(), known })
+    TOGGLES.iter().find(|toggle| toggle.id == id).ok_or_else(|| UnknownToggle {
+        id: id.to_owned(),
+        known: TOGGLES.map(|toggle| toggle.id).join(", "),
+    })
 }
 
 /// No such layer can be exchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum UnknownToggle {
-    /// It belongs to a phase that is not built yet.
-    #[error("--toggle {id} needs a layer that {phase} brings, and that phase is not here yet")]
-    ToCome {
-        /// What was asked for.
-        id: String,
-        /// The phase's crate.
-        phase: &'static str,
-    },
-    /// Nobody has heard of it.
-    #[error("there is no toggle {id:?}; there are {known}")]
-    Unknown {
-        /// What was asked for.
-        id: String,
-        /// All names.
-        known: String,
-    },
+#[error("there is no toggle {id:?}; there are {known}")]
+pub struct UnknownToggle {
+    id: String,
+    known: String,
 }
 
 impl Toggle {
@@ -226,17 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_of_a_later_phase_is_refused_with_its_name() {
-        let error = find("ring").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "--toggle ring needs a layer that craft1-final brings, and that phase is not here yet"
-        );
+    fn an_unknown_toggle_is_refused_with_the_known_ones() {
         let error = find("colour").unwrap_err().to_string();
-        assert!(
-            error.ends_with("there are parser, keep-alive, framework, json, limiter, pool-size"),
-            "{error}"
-        );
+        assert!(error.starts_with("there is no toggle \"colour\"; there are parser, "), "{error}");
+        assert_eq!(find("ack").unwrap().workload, "crowd");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Measure {
     PeakMemory,
     /// The most threads of the server.
     Threads,
+    /// Successful requests for each time that the server synced its file.
+    RequestsPerSync,
 }
 
 /// A figure that is counted in a run of its own, once.
@@ -50,7 +52,7 @@ pub enum Better {
 
 impl Measure {
     /// In the order of the tables.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RequestsPerSecond,
         Self::MetricsPerSecond,
         Self::LatencyP50,
@@ -60,6 +62,7 @@ impl Measure {
         Self::CpuPerRequest,
         Self::PeakMemory,
         Self::Threads,
+        Self::RequestsPerSync,
     ];
 
     /// The name, as it stands at the head of a row.
@@ -74,13 +77,16 @@ impl Measure {
             Self::CpuPerRequest => "CPU-µs/request",
             Self::PeakMemory => "peak memory",
             Self::Threads => "threads",
+            Self::RequestsPerSync => "requests/sync",
         }
     }
 
     /// Which way is better.
     pub fn better(self) -> Better {
         match self {
-            Self::RequestsPerSecond | Self::MetricsPerSecond => Better::Higher,
+            Self::RequestsPerSecond | Self::MetricsPerSecond | Self::RequestsPerSync => {
+                Better::Higher
+            }
             _ => Better::Lower,
         }
     }
@@ -102,13 +108,19 @@ impl Measure {
             }
             Self::PeakMemory => run.server.peak_memory_bytes.map(|bytes| bytes as f64),
             Self::Threads => run.server.threads.map(f64::from),
+            Self::RequestsPerSync => {
+                let syncs = run.server.syncs.filter(|syncs| *syncs > 0)?;
+                of_successes(succeeded as f64 / syncs as f64)
+            }
         }
     }
 
     /// With its unit.
     pub fn format(self, value: f64) -> String {
         match self {
-            Self::RequestsPerSecond | Self::MetricsPerSecond => decimal(value),
+            Self::RequestsPerSecond | Self::MetricsPerSecond | Self::RequestsPerSync => {
+                decimal(value)
+            }
             Self::LatencyP50 | Self::LatencyP99 | Self::LatencyP999 | Self::LatencyMax => {
                 time(value)
             }

@@ -237,6 +237,9 @@ pub struct ServerUse {
     pub peak_memory_bytes: Option<u64>,
     /// The most threads that were seen under load.
     pub threads: Option<u32>,
+    /// How often its file was synced during the measured part, where the server counts that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syncs: Option<u64>,
 }
 
 /// Whether a server kept what it had accepted, checked after each run.

@@ -203,12 +203,12 @@ fn measure(
 
     let warm_up = load(&plans.warm_up, observer, &mut || {})?;
     let pid = server.pid();
-    let before = Reading::of(pid);
+    let (before, syncs_before) = (Reading::of(pid), server.syncs());
     let mut threads = before.map(|reading| reading.threads);
     let measured = load(&plans.measured, observer, &mut || {
         threads = threads.max(Reading::of(pid).map(|reading| reading.threads));
     })?;
-    let after = Reading::of(pid);
+    let (after, syncs_after) = (Reading::of(pid), server.syncs());
 
     let remains = server.stop().map_err(RunError::Stop)?;
     let integrity = integrity(&remains, &[&warm_up, &measured], candidate.subject.abilities);
@@ -218,6 +218,7 @@ fn measure(
         kernel_share: between.and_then(|(before, after)| after.kernel_share_since(before)),
         peak_memory_bytes: after.map(|reading| reading.peak_memory_bytes),
         threads,
+        syncs: syncs_before.zip(syncs_after).map(|(before, after)| after - before),
     };
     Ok(Measured { load: measured, server, integrity })
 }

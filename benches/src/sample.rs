@@ -108,6 +108,7 @@ pub(crate) fn run(round: u32, subject: &str, series: Series, rate: f64) -> Run {
             cpu_us: Some(1e6 / rate * 1_000.0),
             kernel_share: Some(0.5),
             peak_memory_bytes: Some(4 << 20),
+            syncs: None,
             threads: Some(3),
         },
         integrity: Integrity::Kept { stored: 1_000 },

@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -21,12 +21,17 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 use thiserror::Error;
 
-use crate::subject::{Program, Subject};
+use crate::{
+    record::SubjectKind,
+    subject::{Program, Subject},
+};
 
 /// From the start to the address line. Under valgrind a start takes seconds.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 /// From the signal to the end: a server may have a queue of a hundred thousand metrics to write.
 const STOP_TIME_MAX: Duration = Duration::from_secs(30);
+/// A server that is as good as dead does not hold up a comparison.
+const TELEMETRY_TIME_MAX: Duration = Duration::from_secs(2);
 /// How often a process is asked whether it has ended, and nginx whether it has begun.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// As much of a failed server's last words as fits into an error.
@@ -105,6 +110,22 @@ impl Server {
         Pid::from_child(&self.process)
     }
 
+    /// How often it has synced its file, if it is a phase that counts that.
+    pub fn syncs(&self) -> Option<u64> {
+        if self.subject.kind != SubjectKind::Phase {
+            return None;
+        }
+        let mut connection = TcpStream::connect(self.address).ok()?;
+        connection.set_read_timeout(Some(TELEMETRY_TIME_MAX)).ok()?;
+        connection
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .ok()?;
+        let mut text = String::new();
+        connection.read_to_string(&mut text).ok()?;
+        let counter = text.lines().find_map(|line| line.strip_prefix("ingest_syncs_total "));
+        counter?.parse().ok()
+    }
+
     /// Asks it to end, waits, and looks at what it stored.
     pub fn stop(mut self) -> io::Result<Remains> {
         let signal = match self.subject.program {
@@ -119,7 +140,7 @@ impl Server {
             Some(status) => Err(format!("{status}{}", self.last_words())),
             None => Err(format!("still running {} s after SIGTERM", STOP_TIME_MAX.as_secs())),
         };
-        Ok(Remains { end, stored: count_lines(&data_file(&self.directory))? })
+        Ok(Remains { end, stored: count_stored(&self.directory)? })
     }
 
     fn read_address(&mut self) -> Result<SocketAddr, ServerError> {
@@ -237,12 +258,21 @@ fn wait_at_most(process: &mut Child, time: Duration) -> io::Result<Option<ExitSt
     Ok(None)
 }
 
-/// Nothing stored may also mean that there is no file.
+/// Lines in the data file, and in the segments that were closed before it. Nothing stored may also
+/// mean that there is no file.
+fn count_stored(directory: &TempDir) -> io::Result<u64> {
+    let mut stored = 0;
+    for entry in std::fs::read_dir(directory.path())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            stored += count_lines(&path)?;
+        }
+    }
+    Ok(stored)
+}
+
 fn count_lines(path: &Path) -> io::Result<u64> {
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        other => other?,
-    };
+    let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 18];
     let mut lines = 0;
     loop {

@@ -44,7 +44,7 @@ const NO_KEEP_ALIVE: Abilities = Abilities { keep_alive: false, pipelining: fals
 const STORES_NOTHING: Abilities = Abilities { stores: false, ..KEEP_ALIVE };
 
 /// Every phase that exists, in the order of the course.
-pub const PHASES: [Subject; 4] = [
+pub const PHASES: [Subject; 6] = [
     Subject {
         id: "phase0",
         kind: SubjectKind::Phase,
@@ -65,10 +65,15 @@ pub const PHASES: [Subject; 4] = [
     ),
     phase("craft1-phase2", "a fixed pool of threads, a rate limit for each client", UNREACHED),
     phase("craft1-phase3", "hand-written JSON in both directions", UNREACHED),
+    keeping("craft1-phase4", "tokio and hyper, keep-alive, one writer", ACCEPTED),
+    keeping("craft1-final", "an event loop a core, read in place, lock-free rings", ACCEPTED),
 ];
 
 /// The limiter counts and never refuses: a load of a few clients is measured, not their limits.
 const UNREACHED: &[&str] = &["--limit", "100000/1s"];
+
+/// As [`UNREACHED`], and a 202 means what it means to the rivals: queued.
+const ACCEPTED: &[&str] = &["--limit", "100000/1s", "--ack", "accepted"];
 
 /// Every rival, the floor first.
 pub const RIVALS: [Subject; 8] = [
@@ -92,12 +97,36 @@ pub const RIVALS: [Subject; 8] = [
 ];
 
 /// The same programs with other options or under another load, for ablations alone.
-pub const VARIANTS: [Subject; 7] = [
+pub const VARIANTS: [Subject; 11] = [
     Subject {
         id: "hyper-serde-close",
         abilities: NO_KEEP_ALIVE,
         ..rival_program("hyper-serde", "hyper-serde, given a new connection for each request")
     },
+    variant_of(
+        "craft1-phase4",
+        "phase4-stored",
+        "phase 4, 202 when it is written",
+        &["--limit", "100000/1s", "--ack", "stored"],
+    ),
+    variant_of(
+        "craft1-phase4",
+        "phase4-durable",
+        "phase 4, 202 when it is synced",
+        &["--limit", "100000/1s", "--ack", "durable"],
+    ),
+    variant_of(
+        "craft1-final",
+        "final-stored",
+        "the final phase, 202 when it is written",
+        &["--limit", "100000/1s", "--ack", "stored"],
+    ),
+    variant_of(
+        "craft1-final",
+        "final-durable",
+        "the final phase, 202 when it is synced",
+        &["--limit", "100000/1s", "--ack", "durable"],
+    ),
     variant("unlimited", "phase 2 without a rate limit", &["--limiter", "off"]),
     variant(
         "exact-log",
@@ -113,6 +142,24 @@ pub const VARIANTS: [Subject; 7] = [
 const fn phase(id: &'static str, about: &'static str, options: &'static [&'static str]) -> Subject {
     let program = Program::Workspace { package: id, binary: id, options };
     Subject { id, kind: SubjectKind::Phase, about, program, abilities: NO_KEEP_ALIVE }
+}
+
+/// A phase that keeps its connections.
+const fn keeping(
+    id: &'static str,
+    about: &'static str,
+    options: &'static [&'static str],
+) -> Subject {
+    Subject { abilities: KEEP_ALIVE, ..phase(id, about, options) }
+}
+
+const fn variant_of(
+    phase_id: &'static str,
+    id: &'static str,
+    about: &'static str,
+    options: &'static [&'static str],
+) -> Subject {
+    Subject { id, ..keeping(phase_id, about, options) }
 }
 
 const fn variant(
@@ -199,9 +246,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = find("phase9").unwrap_err().to_string();
-        assert!(
-            error.contains("\"phase9\"") && error.contains("craft1-phase3, limit, hyper-serde")
-        );
+        assert!(error.contains("\"phase9\"") && error.contains("craft1-final, limit, hyper-serde"));
         assert_eq!(find("limit").unwrap().id, "limit");
     }
 

@@ -18,12 +18,13 @@ use crate::{
     statistics::{ROUNDS_MIN, Spread, Verdict},
 };
 
-const THROUGHPUT: [Measure; 5] = [
+const THROUGHPUT: [Measure; 6] = [
     Measure::RequestsPerSecond,
     Measure::MetricsPerSecond,
     Measure::CpuPerRequest,
     Measure::PeakMemory,
     Measure::Threads,
+    Measure::RequestsPerSync,
 ];
 const LATENCY: [Measure; 4] =
     [Measure::LatencyP50, Measure::LatencyP99, Measure::LatencyP999, Measure::LatencyMax];
@@ -76,7 +77,11 @@ fn render_workload(workload: &WorkloadRecord, baseline: &str, colour: Colour) ->
     let is_batch = workload.runs.iter().any(|run| run.load.plan.batch > 1);
     let throughput: Vec<Measure> = THROUGHPUT
         .into_iter()
-        .filter(|measure| is_batch || *measure != Measure::MetricsPerSecond)
+        .filter(|measure| match measure {
+            Measure::MetricsPerSecond => is_batch,
+            Measure::RequestsPerSync => workload.runs.iter().any(|run| measure.of(run).is_some()),
+            _ => true,
+        })
         .collect();
     for measures in [throughput.as_slice(), &LATENCY] {
         out.push('\n');

@@ -14,6 +14,9 @@ use crate::record::{Abilities, Failures};
 /// Connections of every load that does not ask for another number: enough to keep any of the
 /// servers busy, few enough that none is about queues.
 const CONNECTIONS: usize = 64;
+/// Requests that wait for their answers on each connection of `pipelined`, as in the plaintext test of
+/// the `TechEmpower` benchmarks.
+const PIPELINE: usize = 16;
 /// Metrics in a request of `batch`, as agents that collect for ten seconds send them.
 const BATCH: usize = 100;
 /// Clients beside the load of `slow-clients`, and the time between two bytes of each: a request of
@@ -24,14 +27,14 @@ const SLOW_INTERVAL: Duration = Duration::from_millis(100);
 pub const MANY_CONNECTIONS: usize = 10_000;
 /// Descriptors that server and generator need for other things than connections.
 const OTHER_FILES: u64 = 256;
-/// Connections of `close-512`: more than most pools have threads.
+/// Connections of `close-512` and `crowd`: more than most pools have threads.
 const CROWD: usize = 512;
 /// An open loop needs a free connection for each arrival; beyond this many wait, the queue is in
 /// the generator and counts as latency.
 const OPEN_CONNECTIONS: usize = 256;
 /// Arrivals of `overload` as a multiple of what the same server did in a closed loop.
 const OVERLOAD: f64 = 3.0;
-/// Arrivals of `mixed` as a share of what the slowest of the compared servers did in a closed loop,
+/// Arrivals of `steady` and `mixed` as a share of what the slowest of the compared servers did in a closed loop,
 /// so that all get the same load and none is near its end.
 const MIXED_SHARE: f64 = 0.5;
 /// Hosts of `mixed`, each a client of its own, and the metrics that each sends at once.
@@ -71,16 +74,19 @@ pub enum Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Single,
-    Batch,
+    Pipelined,
+    Crowd,
+    Batch { payload: Profile },
     Close { connections: usize },
     Slow,
     Many,
     Overload,
+    Steady,
     Mixed,
 }
 
 /// Every workload, in the order in which they run.
-pub const WORKLOADS: [Workload; 8] = [
+pub const WORKLOADS: [Workload; 12] = [
     Workload {
         id: "single",
         about: "one metric a request, 64 connections that are used again",
@@ -89,11 +95,32 @@ pub const WORKLOADS: [Workload; 8] = [
         shape: Shape::Single,
     },
     Workload {
+        id: "pipelined",
+        about: "one metric a request, 64 connections with 16 requests on their way on each",
+        failures: Failures::AreWrong,
+        pace: Pace::Closed,
+        shape: Shape::Pipelined,
+    },
+    Workload {
+        id: "crowd",
+        about: "one metric a request, 512 connections that are used again",
+        failures: Failures::AreWrong,
+        pace: Pace::Closed,
+        shape: Shape::Crowd,
+    },
+    Workload {
         id: "batch",
         about: "100 metrics a request, 64 connections that are used again",
         failures: Failures::AreWrong,
         pace: Pace::Closed,
-        shape: Shape::Batch,
+        shape: Shape::Batch { payload: Profile::Fleet },
+    },
+    Workload {
+        id: "batch-small",
+        about: "100 metrics without tags a request, always the same, 64 connections that are used again",
+        failures: Failures::AreWrong,
+        pace: Pace::Closed,
+        shape: Shape::Batch { payload: Profile::Constant },
     },
     Workload {
         id: "close",
@@ -129,6 +156,13 @@ pub const WORKLOADS: [Workload; 8] = [
         failures: Failures::AreFindings,
         pace: Pace::BeyondCapacity,
         shape: Shape::Overload,
+    },
+    Workload {
+        id: "steady",
+        about: "one metric a request, arrivals by the clock at half of what the slowest server can do",
+        failures: Failures::AreWrong,
+        pace: Pace::WithinCapacity,
+        shape: Shape::Steady,
     },
     Workload {
         id: "mixed",
@@ -173,13 +207,23 @@ pub const MEDIUM: Preset = Preset {
     workloads: &["single", "batch", "close", "mixed"],
 };
 
-/// What goes into the book: about an hour for all subjects.
+/// What goes into the book: more than an hour for all subjects.
 pub const FULL: Preset = Preset {
     id: "full",
     rounds: 7,
     warm_up: Duration::from_secs(1),
     measure: Duration::from_secs(6),
-    workloads: &["single", "batch", "close", "slow-clients", "connections", "overload", "mixed"],
+    workloads: &[
+        "single",
+        "pipelined",
+        "batch",
+        "close",
+        "slow-clients",
+        "connections",
+        "overload",
+        "steady",
+        "mixed",
+    ],
 };
 
 /// What a plan depends on beside its workload.
@@ -241,6 +285,8 @@ impl Workload {
         let mut plan = self.shape.applied_to(base, on.connections_max);
         if !on.abilities.keep_alive {
             plan.reuse = Reuse::Close;
+        } else if !on.abilities.pipelining && plan.reuse != Reuse::Close {
+            plan.reuse = Reuse::KeepAlive { pipeline: 1 };
         }
         plan
     }
@@ -267,7 +313,7 @@ impl Workload {
 
     /// Whether a request holds many metrics.
     pub fn is_batch(&self) -> bool {
-        self.shape == Shape::Batch
+        matches!(self.shape, Shape::Batch { .. })
     }
 
     /// Arrivals a second for a capacity; nothing where answers set the pace.
@@ -285,14 +331,16 @@ impl Shape {
     fn applied_to(self, plan: Plan, connections_max: usize) -> Plan {
         match self {
             Self::Single => plan,
-            Self::Batch => Plan { batch: BATCH, ..plan },
+            Self::Pipelined => Plan { reuse: Reuse::KeepAlive { pipeline: PIPELINE }, ..plan },
+            Self::Crowd => Plan { connections: CROWD, ..plan },
+            Self::Batch { payload } => Plan { batch: BATCH, payload, ..plan },
             Self::Close { connections } => Plan { reuse: Reuse::Close, connections, ..plan },
             Self::Slow => {
                 let slow = SlowPlan { clients: SLOW_CLIENTS, interval: SLOW_INTERVAL };
                 Plan { slow, ..plan }
             }
             Self::Many => Plan { connections: MANY_CONNECTIONS.min(connections_max), ..plan },
-            Self::Overload => Plan { connections: OPEN_CONNECTIONS, ..plan },
+            Self::Overload | Self::Steady => Plan { connections: OPEN_CONNECTIONS, ..plan },
             Self::Mixed => Plan {
                 connections: OPEN_CONNECTIONS,
                 clients: MIXED_CLIENTS,
@@ -374,6 +422,6 @@ mod tests {
             assert!(preset.rounds as usize >= crate::statistics::ROUNDS_MIN);
         }
         let error = find("tiny").unwrap_err().to_string();
-        assert!(error.starts_with("there is no workload \"tiny\"; there are single, batch"));
+        assert!(error.starts_with("there is no workload \"tiny\"; there are single, pipelined"));
     }
 }

@@ -14,6 +14,7 @@ pub fn title(measure: Measure) -> &'static str {
         Measure::LatencyMax => "Latency, slowest request",
         Measure::PeakMemory => "Peak memory of the server",
         Measure::Threads => "Threads of the server",
+        Measure::RequestsPerSync => "Requests that share a sync of the file",
     }
 }
 
@@ -29,6 +30,7 @@ pub fn key(measure: Measure) -> &'static str {
         Measure::LatencyMax => "latency_max",
         Measure::PeakMemory => "peak_memory",
         Measure::Threads => "threads",
+        Measure::RequestsPerSync => "requests_per_sync",
     }
 }
 

@@ -183,6 +183,7 @@ fn run(round: u32, behaviour: &Behaviour, series: Series) -> Run {
             kernel_share: Some(0.6),
             peak_memory_bytes: Some((4 << 20) + seed % (1 << 19)),
             threads: Some(3),
+            syncs: None,
         },
         integrity: Integrity::Kept { stored: succeeded },
     }
