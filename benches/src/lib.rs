@@ -21,6 +21,7 @@ mod grid;
 pub mod layers;
 pub mod measure;
 pub mod probe;
+pub mod profile;
 pub mod provenance;
 pub mod record;
 pub mod render;

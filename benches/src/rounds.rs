@@ -85,6 +85,13 @@ pub enum Step<'a> {
         /// From 1.
         round: u32,
     },
+    /// Stacks are sampled.
+    Profile {
+        /// Its id.
+        workload: &'a str,
+        /// Its id.
+        subject: &'a str,
+    },
     /// System calls, allocations and instructions are counted.
     Costs {
         /// Its id.

@@ -1,6 +1,6 @@
 //! The command line: options in the words of the help text, turned into a request.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, bail};
 use benches::{
@@ -21,6 +21,7 @@ Examples:
   cargo compare --toggle parser              one layer exchanged: what does it cost?
   cargo compare list                         everything that can be named
   cargo compare layers craft1-phase3         layers by themselves, without a server
+  cargo compare profile craft1-phase4        where its time goes: flame.svg
   cargo compare budget                       costs of a request against benches/budgets.toml
   cargo compare report phases-and-rivals     a stored record as a page
   cargo compare render                       stored records into the documents
@@ -56,6 +57,24 @@ pub(crate) enum Command {
         /// Phases to check [default: all that have a budget]
         #[arg(value_name = "SUBJECT")]
         subjects: Vec<String>,
+    },
+    /// Samples a server under load: a flame graph, its hottest functions, what a request costs
+    Profile {
+        /// The server
+        #[arg(value_name = "SUBJECT")]
+        subject: String,
+        /// The load
+        #[arg(long, value_name = "WORKLOAD", default_value = "single")]
+        workload: String,
+        /// How long samples are taken
+        #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+        duration: Duration,
+        /// The image to write
+        #[arg(long, value_name = "PATH", default_value = "flame.svg")]
+        file: PathBuf,
+        /// Leave out system calls, allocations and instructions
+        #[arg(long)]
+        no_costs: bool,
     },
     /// Times layers by themselves with criterion, round by round
     Layers {
@@ -389,7 +408,6 @@ mod tests {
             ("phase9", "nothing here is called \"phase9\"; there are phase0, craft1-phase1"),
             ("--rival phase0", "there is no rival \"phase0\"; there are limit"),
             ("--workload huge", "there is no workload \"huge\"; there are single"),
-            ("--toggle ring", "--toggle ring needs a layer that craft1-final brings"),
             ("--toggle colour", "there is no toggle \"colour\"; there are parser"),
             ("--save ../x", "\"../x\" is no name for a record"),
         ] {

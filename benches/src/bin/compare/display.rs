@@ -66,6 +66,9 @@ impl Observer for Display {
             Step::Round { workload, subject, round } => {
                 format!("{workload}, round {round} of {}: {subject}", self.rounds)
             }
+            Step::Profile { workload, subject } => {
+                format!("{workload}: where does the time of {subject} go?")
+            }
             Step::Costs { workload, subject } => {
                 format!("{workload}: what does a request cost {subject}?")
             }

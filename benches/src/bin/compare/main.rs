@@ -20,7 +20,9 @@ use benches::{
     budget::{Budgets, Outcome},
     build::workspace_directory,
     comparison, layers,
-    record::{Record, check_name, results_directory},
+    measure::CostMeasure,
+    profile,
+    record::{Cost, Record, check_name, results_directory},
     render::{self, Rendering},
     report::page,
     subject::{self, PHASES, RIVALS, Subject, UnknownSubject},
@@ -39,8 +41,8 @@ const USAGE: u8 = 2;
 const NOT_POSSIBLE: u8 = 3;
 /// What a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
-/// A budget is about the same requests every time.
-const BUDGET_SEED: u64 = 1;
+/// Budgets and profiles are about the same requests every time.
+const SEED: u64 = 1;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -58,6 +60,19 @@ fn main() -> ExitCode {
                 command: cli::layers_command(packages, filter.as_deref(), *rounds, *no_costs),
             };
             layers(&request, save.is_some(), *json)
+        }
+        Some(Command::Profile { subject, workload, duration, file, no_costs }) => {
+            match (subject::find(subject), workload::find(workload)) {
+                (Ok(subject), Ok(workload)) => {
+                    let (subject, workload) = (*subject, *workload);
+                    let (duration, file) = (*duration, file.clone());
+                    let request =
+                        profile::Request { subject, workload, duration, seed: SEED, file };
+                    profile(&request, !no_costs)
+                }
+                (Err(error), _) => Ok(usage(&error)),
+                (_, Err(error)) => Ok(usage(&error)),
+            }
         }
         Some(Command::Report { records, file }) => report(records, file),
         Some(Command::Render { check }) => render(*check),
@@ -93,21 +108,32 @@ fn compare(options: &Compare) -> Result<ExitCode> {
 
 /// The tables, or the record itself; and the files, where they are wanted.
 fn show(record: &Record, baseline: &str, options: &Compare) -> Result<()> {
+    let tables =
+        |colour| table::render(record, baseline, colour) + &ablation::render(record, colour);
+    hand_over(record, options.json, options.is_saved(), tables)?;
+    if let Some(file) = &options.report {
+        write_page(std::slice::from_ref(record), file)?;
+    }
+    Ok(())
+}
+
+/// Prints a record as tables or as it is, and keeps it where that is wanted.
+fn hand_over(
+    record: &Record,
+    json: bool,
+    is_saved: bool,
+    tables: impl FnOnce(Colour) -> String,
+) -> Result<()> {
     let mut out = io::stdout().lock();
-    if options.json {
+    if json {
         serde_json::to_writer_pretty(&mut out, record)?;
         writeln!(out)?;
     } else {
-        let colour = colour();
-        let tables = table::render(record, baseline, colour);
-        write!(out, "{tables}{}", ablation::render(record, colour))?;
+        write!(out, "{}", tables(colour()))?;
     }
-    if options.is_saved() {
+    if is_saved {
         record.save(&results_directory()).context("cannot keep the record")?;
         eprintln!("saved as benches/results/{}.json", record.name);
-    }
-    if let Some(file) = &options.report {
-        write_page(std::slice::from_ref(record), file)?;
     }
     Ok(())
 }
@@ -137,18 +163,41 @@ fn layers(request: &layers::Request, is_saved: bool, json: bool) -> Result<ExitC
         return Ok(ExitCode::from(USAGE));
     }
     let record = layers::run(request, &mut |step| eprintln!("{step}"))?;
-    let mut out = io::stdout().lock();
-    if json {
-        serde_json::to_writer_pretty(&mut out, &record)?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{}", table::render_layers(&record, colour()))?;
-    }
-    if is_saved {
-        record.save(&results_directory()).context("cannot keep the record")?;
-        eprintln!("saved as benches/results/{}.json", record.name);
-    }
+    hand_over(&record, json, is_saved, |colour| table::render_layers(&record, colour))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where a server's time goes, and what a request costs it.
+fn profile(request: &profile::Request, count: bool) -> Result<ExitCode> {
+    let mut display = Display::new(0, 0, interrupt::stop_on_signals()?);
+    let profile = profile::run(request, &mut display)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{} samples; the functions that were running:", profile.samples)?;
+    for (function, share) in &profile.hottest {
+        writeln!(out, "  {:>5.1} %  {function}", share * 100.0)?;
+    }
+    if count {
+        let (workload, subject) = (&request.workload, &request.subject);
+        let costs = comparison::count_costs(workload, subject, SEED, &mut display)?;
+        writeln!(out, "One request, one client that waits for each answer:")?;
+        for measure in CostMeasure::ALL {
+            match measure.of(&costs) {
+                Cost::Counted { per_request, .. } => {
+                    writeln!(out, "  {:<13} {}", measure.label(), measure.format(*per_request))?;
+                }
+                Cost::NotCounted { reason } => {
+                    writeln!(out, "  {:<13} not counted: {reason}", measure.label())?;
+                }
+            }
+        }
+    }
+    eprintln!("flame graph written to {}", request.file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn usage(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("compare: {error}");
+    ExitCode::from(USAGE)
 }
 
 /// Over budget fails; so does a check of nothing, which must not look like a pass.
@@ -166,7 +215,7 @@ fn budget(phases: &[String]) -> Result<ExitCode> {
     for phase in phases {
         for workload in budgets.workloads(phase.id)? {
             let workload = workload::find(workload)?;
-            let costs = comparison::count_costs(workload, phase, BUDGET_SEED, &mut display)?;
+            let costs = comparison::count_costs(workload, phase, SEED, &mut display)?;
             for finding in budgets.check(workload.id, &costs) {
                 println!("{finding}");
                 over += usize::from(matches!(finding.outcome, Outcome::Over(_)));
