@@ -59,6 +59,10 @@ pub fn run(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Record, Layer
         ablations: Vec::new(),
         layers: Vec::new(),
     };
+    let valgrind = request.count.then(|| build::find_program("valgrind")).and_then(|found| {
+        // Times without instructions are better than nothing after an hour.
+        found.map_err(|error| say(&format!("no instructions are counted: {error}"))).ok()
+    });
     for package in &request.packages {
         say(&format!("building the benchmarks of {package}"));
         succeed(bench(package).arg("--no-run"), package)?;
@@ -71,9 +75,9 @@ pub fn run(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Record, Layer
             }
         }
     }
-    if request.count {
+    if let Some(valgrind) = valgrind {
         for package in request.packages.iter().filter(|package| can_count(package)) {
-            count(package, &mut record.layers, say)?;
+            count(&valgrind, package, &mut record.layers, say)?;
         }
     }
     if record.layers.is_empty() { Err(LayersError::Nothing) } else { Ok(record) }
@@ -215,11 +219,11 @@ fn can_count(package: &str) -> bool {
 
 /// Counts what the package's example can do and the groups hold.
 fn count(
+    valgrind: &Path,
     package: &str,
     groups: &mut [LayerGroup],
     say: &mut dyn FnMut(&str),
 ) -> Result<(), LayersError> {
-    let valgrind = build::find_program("valgrind")?;
     let program = build::example(package, COUNT)?;
     let list = Command::new(&program).stdin(Stdio::null()).output()?;
     let known = String::from_utf8_lossy(&list.stdout).into_owned();
@@ -228,8 +232,8 @@ fn count(
             let id = format!("{}/{}", group.id, benchmark.id);
             if known.lines().any(|line| line == id) {
                 say(&format!("how many instructions does {id} take?"));
-                let once = instructions(&valgrind, &program, &id, ITERATIONS)?;
-                let twice = instructions(&valgrind, &program, &id, 2 * ITERATIONS)?;
+                let once = instructions(valgrind, &program, &id, ITERATIONS)?;
+                let twice = instructions(valgrind, &program, &id, 2 * ITERATIONS)?;
                 benchmark.instructions = Some(difference([once, twice], ITERATIONS));
             }
         }

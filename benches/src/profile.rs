@@ -58,17 +58,11 @@ pub struct Request {
     pub file: PathBuf,
 }
 
-/// What was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Profile {
-    /// Samples that were taken.
-    pub samples: usize,
-    /// The functions that were found at the top of most stacks, and their share of all, 0 to 1.
-    pub hottest: Vec<(String, f64)>,
-}
+/// Functions that were running, and their share of the time, 0 to 1.
+pub type Hottest = Vec<(String, f64)>;
 
-/// Loads the server, samples it and draws the flame graph.
-pub fn run(request: &Request, observer: &mut dyn Observer) -> Result<Profile, ProfileError> {
+/// Loads the server, samples it, draws the flame graph and lists what was running most.
+pub fn run(request: &Request, observer: &mut dyn Observer) -> Result<Hottest, ProfileError> {
     let perf = find_program("perf").map_err(|_| ProfileError::NoPerf)?;
     let subject = &request.subject;
     observer.begins(&Step::Build { subject: subject.id });
@@ -89,7 +83,7 @@ pub fn run(request: &Request, observer: &mut dyn Observer) -> Result<Profile, Pr
     let stacks = sampling.end()?;
     drop(server);
     draw(&stacks, request)?;
-    Ok(summary(&stacks))
+    Ok(hottest(&stacks))
 }
 
 /// A running `perf record`.
@@ -160,24 +154,24 @@ fn draw(
 ) -> Result<(), ProfileError> {
     let mut options = Options::default();
     options.title = format!("{} under {}", subject.id, workload.id);
-    options.subtitle = Some("the width is the share of samples".to_owned());
+    options.subtitle = Some("the width is the share of the time".to_owned());
     let image = BufWriter::new(File::create(file)?);
     Ok(flamegraph::from_lines(&mut options, stacks.lines(), image)?)
 }
 
-fn summary(stacks: &str) -> Profile {
-    let mut by_function: BTreeMap<&str, usize> = BTreeMap::new();
+/// A sample counts for the time, or the cycles, since the one before.
+fn hottest(stacks: &str) -> Hottest {
+    let mut by_function: BTreeMap<&str, u64> = BTreeMap::new();
     for (stack, count) in stacks.lines().filter_map(|line| line.rsplit_once(' ')) {
         let innermost = stack.rsplit(';').next().unwrap_or(stack);
-        *by_function.entry(innermost).or_default() += count.parse::<usize>().unwrap_or(0);
+        *by_function.entry(innermost).or_default() += count.parse::<u64>().unwrap_or(0);
     }
-    let samples: usize = by_function.values().sum();
-    let mut hottest: Vec<_> = by_function.into_iter().collect();
-    hottest.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let share = |(function, count): (&str, usize)| {
-        (function.to_owned(), count as f64 / samples.max(1) as f64)
-    };
-    Profile { samples, hottest: hottest.into_iter().take(HOTTEST_MAX).map(share).collect() }
+    let total: u64 = by_function.values().sum();
+    let mut functions: Vec<_> = by_function.into_iter().collect();
+    functions.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let share =
+        |(function, count): (&str, u64)| (function.to_owned(), count as f64 / total.max(1) as f64);
+    functions.into_iter().take(HOTTEST_MAX).map(share).collect()
 }
 
 /// Why there is no flame graph.
@@ -218,10 +212,8 @@ mod tests {
 
     #[test]
     fn the_hottest_functions_are_those_on_top_of_most_stacks() {
-        let profile = summary(STACKS);
-        assert_eq!(profile.samples, 10);
-        assert_eq!(profile.hottest, [("read".to_owned(), 0.7), ("number".to_owned(), 0.3)]);
-        assert_eq!(summary(""), Profile { samples: 0, hottest: Vec::new() });
+        assert_eq!(hottest(STACKS), [("read".to_owned(), 0.7), ("number".to_owned(), 0.3)]);
+        assert_eq!(hottest(""), []);
     }
 
     #[test]

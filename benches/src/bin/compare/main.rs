@@ -170,10 +170,10 @@ fn layers(request: &layers::Request, is_saved: bool, json: bool) -> Result<ExitC
 /// Where a server's time goes, and what a request costs it.
 fn profile(request: &profile::Request, count: bool) -> Result<ExitCode> {
     let mut display = Display::new(0, 0, interrupt::stop_on_signals()?);
-    let profile = profile::run(request, &mut display)?;
+    let hottest = profile::run(request, &mut display)?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{} samples; the functions that were running:", profile.samples)?;
-    for (function, share) in &profile.hottest {
+    writeln!(out, "Functions that were running, by their share of the time:")?;
+    for (function, share) in &hottest {
         writeln!(out, "  {:>5.1} %  {function}", share * 100.0)?;
     }
     if count {
@@ -183,10 +183,10 @@ fn profile(request: &profile::Request, count: bool) -> Result<ExitCode> {
         for measure in CostMeasure::ALL {
             match measure.of(&costs) {
                 Cost::Counted { per_request, .. } => {
-                    writeln!(out, "  {:<13} {}", measure.label(), measure.format(*per_request))?;
+                    writeln!(out, "  {:<20} {}", measure.label(), measure.format(*per_request))?;
                 }
                 Cost::NotCounted { reason } => {
-                    writeln!(out, "  {:<13} not counted: {reason}", measure.label())?;
+                    writeln!(out, "  {:<20} not counted: {reason}", measure.label())?;
                 }
             }
         }
