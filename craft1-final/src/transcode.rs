@@ -19,6 +19,11 @@
 //! ASCII, fields that nobody asks for) and everything that is wrong goes the long way through a
 //! batch. So this file has no error messages, and never has the last word on a refusal.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a call takes the place in the body out of its registers"
+)]
+
 mod source;
 mod text;
 
@@ -27,7 +32,7 @@ use craft1_phase3::{json, line};
 use metrics_model::Timestamp;
 use metrics_model::limits::{METRICS_PER_BATCH_MAX, NAME_BYTES_MAX, TAG_VALUE_BYTES_MAX};
 
-use source::Source;
+use source::{Number, Source};
 
 /// Tags of a metric that goes the short way. They are compared each with each, and most have fewer.
 const TAGS_MAX: usize = 8;
@@ -171,6 +176,16 @@ impl Copy<'_> {
         self.lines.extend_from_slice(self.line_head);
         self.source.begin_run();
         let (mut last, mut has_timestamp) = (Member::Nothing, false);
+        if let Some(number) = self.source.name_and_value() {
+            self.settle(number);
+            if self.source.take(b"}").is_some() {
+                self.finish();
+                return Some(());
+            }
+            last = Member::Value;
+            self.cut_blanks();
+            self.source.take(b",")?;
+        }
         loop {
             // The lines end in a comma here, or will once the run is copied.
             self.cut_blanks();
@@ -236,6 +251,13 @@ impl Copy<'_> {
     #[inline]
     fn number(&mut self) -> Option<()> {
         let number = self.source.number()?;
+        self.settle(number);
+        Some(())
+    }
+
+    /// Gives a number that was read its stored form.
+    #[inline(always)]
+    fn settle(&mut self, number: Number) {
         if number.wants_decimal {
             self.copy_run();
             self.lines.extend_from_slice(b".0");
@@ -244,7 +266,6 @@ impl Copy<'_> {
             self.source.skip(number.zeros_len);
             self.source.begin_run();
         }
-        Some(())
     }
 
     fn is_default_kind(&mut self) -> Option<bool> {
@@ -303,13 +324,18 @@ impl Copy<'_> {
         self.lines.push(b'\n');
     }
 
-    #[inline]
+    #[inline(always)]
     fn cut_blanks(&mut self) {
         if self.source.is_at_blank() {
-            self.copy_run();
-            self.source.skip_blanks();
-            self.source.begin_run();
+            self.cut_at_blank();
         }
+    }
+
+    #[cold]
+    fn cut_at_blank(&mut self) {
+        self.copy_run();
+        self.source.skip_blanks();
+        self.source.begin_run();
     }
 
     /// Copies what has been read since the run began, and begins another.

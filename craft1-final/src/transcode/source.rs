@@ -3,6 +3,8 @@
 //! What always holds: a token that is not taken moves nothing, and whatever is taken is ASCII and
 //! well formed (RFC 8259). A run is what was read since the last [`Source::begin_run`].
 
+use metrics_model::limits::NAME_BYTES_MAX;
+
 use super::text;
 
 /// Two different decimals of up to 15 digits are never the same double, so the shortest digits of
@@ -40,37 +42,52 @@ impl<'a> Source<'a> {
         self.position == self.body.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn rest(&self) -> &'a [u8] {
         &self.body[self.position..]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, token: &[u8]) -> Option<()> {
         self.rest().starts_with(token).then(|| self.position += token.len())
     }
 
     /// RFC 8259, section 2: the four characters between tokens. Other control characters are
     /// believed to be some, and refused when [`Source::skip_blanks`] leaves them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_at_blank(&self) -> bool {
         self.rest().first().is_some_and(|byte| *byte <= b' ')
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.rest().first() {
             self.position += 1;
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip(&mut self, len: usize) {
         self.position += len;
     }
 
+    /// How a metric begins that is spelled without white space: with its name and its value.
+    #[inline(always)]
+    pub(super) fn name_and_value(&mut self) -> Option<Number> {
+        let mut ahead = *self;
+        ahead.take(br#""name":"#)?;
+        let name = ahead.text()?;
+        if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
+            return None;
+        }
+        ahead.take(br#","value":"#)?;
+        let number = ahead.number()?;
+        *self = ahead;
+        Some(number)
+    }
+
     /// A string without escapes, and without its quotes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest().strip_prefix(b"\"")?;
         let (text, behind) = rest.split_at(text::plain_len(rest));
@@ -79,35 +96,31 @@ impl<'a> Source<'a> {
     }
 
     /// A number without an exponent whose digits are those that are stored.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self) -> Option<Number> {
         let rest = self.rest();
         let sign_len = usize::from(rest.starts_with(b"-"));
-        let whole_len = digits_len(&rest[sign_len..]);
-        let is_zero = rest[sign_len..].starts_with(b"0");
-        if whole_len == 0 || is_zero && whole_len > 1 {
-            return None;
-        }
-        let whole_end = sign_len + whole_len;
-        let decimals = rest[whole_end..].strip_prefix(b".").unwrap_or_default();
-        let decimals = &decimals[..digits_len(decimals)];
+        let rest = &rest[sign_len..];
+        let whole_len = digits_len(rest);
+        let (whole, behind) = rest.split_at(whole_len);
+        let decimals = match behind {
+            [b'.', decimals @ ..] => &decimals[..digits_len(decimals)],
+            _ => b"",
+        };
         let point_len = usize::from(!decimals.is_empty());
-        let is_over =
-            !matches!(rest[whole_end + point_len + decimals.len()..], [b'.' | b'e' | b'E', ..]);
-        let significant = decimals.iter().rposition(|digit| *digit != b'0');
-        let digits_len = whole_len + significant.map_or(0, |last| last + 1);
-        let is_exact = digits_len <= DIGITS_MAX
-            || significant.is_none() && is_below_exact_end(&rest[sign_len..whole_end]);
-        if !is_over || !is_exact {
+        let is_over = !matches!(behind[point_len + decimals.len()..], [b'.' | b'e' | b'E', ..]);
+        let zeros_len = match decimals {
+            [] | [_] | [.., b'1'..=b'9'] => 0,
+            [_, more @ ..] => {
+                more.len()
+                    - more.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1)
+            }
+        };
+        let kept = &decimals[..decimals.len() - zeros_len];
+        if !is_over || !is_stored_as_spelled(whole, kept) {
             return None;
         }
-        if is_zero && significant.is_some() {
-            let leading_zeros = decimals.iter().position(|digit| *digit != b'0');
-            leading_zeros.filter(|zeros| *zeros <= LEADING_ZEROS_MAX)?;
-        }
-        let kept_len = significant.map_or(point_len, |last| last + 1);
-        self.position += whole_end + point_len + kept_len;
-        let zeros_len = decimals.len() - kept_len;
+        self.position += sign_len + whole_len + point_len + kept.len();
         Some(Number { wants_decimal: decimals.is_empty(), zeros_len })
     }
 
@@ -122,32 +135,48 @@ impl<'a> Source<'a> {
         Some(digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin_run(&mut self) {
         self.run_start = self.position;
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn run(&self) -> &'a [u8] {
         self.between(self.run_start, self.position)
     }
 
     /// Where the run began, and where it is now.
-    #[inline]
+    #[inline(always)]
     pub(super) fn places(&self) -> (usize, usize) {
         (self.run_start, self.position)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn between(&self, start: usize, end: usize) -> &'a [u8] {
         &self.body[start..end]
+    }
+}
+
+/// Whether a number has these digits in its stored form, too; the last decimal is no zero, unless it
+/// is the only one.
+#[inline(always)]
+fn is_stored_as_spelled(whole: &[u8], decimals: &[u8]) -> bool {
+    let digits_len = whole.len() + decimals.len();
+    match (whole, decimals) {
+        ([b'0'], [b'0', ..]) => {
+            let zeros_len = decimals.iter().take_while(|digit| **digit == b'0').count();
+            decimals.len() == 1 || zeros_len <= LEADING_ZEROS_MAX && digits_len <= DIGITS_MAX
+        }
+        ([b'0'] | [b'1'..=b'9', ..], _) if digits_len <= DIGITS_MAX => true,
+        ([b'1'..=b'9', ..], [] | [b'0']) => is_below_exact_end(whole),
+        _ => false,
     }
 }
 
 /// Numbers of the same length are in the order of their digits.
 #[inline]
 fn is_below_exact_end(digits: &[u8]) -> bool {
-    digits.len() == EXACT_END.len() && digits < EXACT_END.as_slice()
+    digits.len() <= DIGITS_MAX || digits.len() == EXACT_END.len() && digits < EXACT_END.as_slice()
 }
 
 #[inline]

@@ -8,7 +8,7 @@
 const WORD_BYTES: usize = 8;
 
 /// How many bytes stand before the first one that is a quote, a backslash or not printable ASCII.
-#[inline]
+#[inline(always)]
 pub(super) fn plain_len(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<WORD_BYTES>();
     for (index, word) in words.iter().enumerate() {
