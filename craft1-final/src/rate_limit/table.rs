@@ -7,6 +7,7 @@
 //! What always holds:
 //! - A window is only ever what [`Counter::check`] made of it, or unused. So no slot admits more
 //!   than the limit allows, whatever threads do to it at once.
+//! - A window is made unused only by the thread that has the slot for itself, between two keys.
 //! - Who is still in its window makes room only where all of its set are. Then it is forgotten,
 //!   starts anew, and a counter says so, as in phase 2.
 //! - Whoever sends is not who was silent longest: nobody is forgotten while it hammers, unless
@@ -16,13 +17,13 @@
 //! - Threads that bring the same newcomer at once may give it two slots. Each counts the request
 //!   that it has in hand; from then on all find the first of the two. So a newcomer may get one
 //!   request a thread more than its limit, once.
-//! - A client may be counted in its slot while another takes it over, behind the moment in which the
-//!   window was made unused. The newcomer inherits that and is refused so much earlier, at most for
-//!   the rest of a window. It never gets more.
+//! - A thread that has found its client's slot may come to count in it only after another thread has
+//!   given it to a newcomer. So the newcomer may get one request a thread less than its limit, once,
+//!   and a request of the one before it may be judged by the newcomer's window.
 //!
-//! Orderings: a key is written with `Release` and read with `Acquire`, so who finds itself in a slot
-//! finds its window too, and not what the one before it left there. Windows are `Relaxed`: each is
-//! one word, and nothing else is published through it.
+//! Orderings: the newcomer's key is written with `Release` and read with `Acquire`, so who finds a
+//! client finds its window too, and not what the one before it left there. Windows are `Relaxed`:
+//! each is one word, and nothing else is published through it.
 
 #[cfg(loom)]
 use loom::sync::atomic::AtomicU64;
@@ -37,8 +38,11 @@ use super::packed::{UNUSED, pack, unpack};
 /// Slots in a set: two cache lines, which Intel's processors fetch at once.
 const WAYS: usize = if cfg!(loom) { 2 } else { 8 };
 
-/// The key of nobody. A key always has its lowest bit.
+/// The key of nobody. Every client's key has its lowest bit, so this is none.
 const EMPTY: u64 = 0;
+
+/// The key of a slot that a thread has for itself, because it gives it to a newcomer.
+const CHANGING_HANDS: u64 = 2;
 
 /// The windows of all clients.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ struct Set([Slot; WAYS]);
 
 #[derive(Debug)]
 struct Slot {
-    /// Whose it is, or [`EMPTY`].
+    /// Whose it is, or one of the two that nobody has.
     key: AtomicU64,
     /// Its window, packed.
     window: AtomicU64,
@@ -91,12 +95,16 @@ impl Table {
     pub(super) fn check(&self, key: u64, now_ns: u64) -> Result<(), Refused> {
         let set = self.set(key);
         let key = key | 1;
+        let bucket = now_ns / self.limit.window_ns();
         loop {
-            let found = set.find(key).or_else(|| self.take_over(set, key, now_ns));
-            if let Some(slot) = found {
+            if let Some(slot) = set.find(key) {
                 return slot.admit(self.limit, now_ns);
             }
-            // Somebody else was faster. Each time one of all threads goes on, so this ends.
+            // With fewer threads than slots in a set, they never change hands all at once.
+            let Some((slot, silent)) = set.longest_silent(bucket) else { return Ok(()) };
+            if self.take_over(slot, silent, key) {
+                return slot.admit(self.limit, now_ns);
+            }
         }
     }
 
@@ -116,13 +124,15 @@ impl Table {
         &self.sets[index as usize]
     }
 
-    /// Gives the slot of who was silent longest to a newcomer, unless another thread uses it.
-    fn take_over<'a>(&self, set: &'a Set, key: u64, now_ns: u64) -> Option<&'a Slot> {
-        let bucket = now_ns / self.limit.window_ns();
-        let (slot, silent) = set.longest_silent(bucket)?;
-        let Silent { key: old_key, window, buckets } = silent;
-        slot.window.compare_exchange(window, UNUSED, Relaxed, Relaxed).ok()?;
-        slot.key.compare_exchange(old_key, key, Release, Relaxed).ok()?;
+    /// Gives a slot to a newcomer, unless another thread was faster.
+    fn take_over(&self, slot: &Slot, Silent { key: old_key, buckets }: Silent, key: u64) -> bool {
+        if slot.key.compare_exchange(old_key, CHANGING_HANDS, Relaxed, Relaxed).is_err() {
+            return false;
+        }
+        // An exchange as every other change of a window is: loom cannot order a store among them.
+        slot.window.swap(UNUSED, Relaxed);
+        // Pairs with the load in `find`.
+        slot.key.store(key, Release);
         let count = match (old_key, buckets) {
             (EMPTY, _) => &self.clients,
             // Requests of this bucket and of the one before it still counted.
@@ -130,7 +140,7 @@ impl Table {
             _ => &self.evicted,
         };
         count.fetch_add(1, Relaxed);
-        Some(slot)
+        true
     }
 }
 
@@ -139,10 +149,10 @@ impl Set {
         self.0.iter().find(|slot| slot.key.load(Acquire) == key)
     }
 
-    /// The first empty slot, or else the one with the longest silence. All threads that see the same
+    /// The first empty slot, or else the one with the longest silence. Threads that see the same
     /// choose the same, and only one of them gets it.
     fn longest_silent(&self, bucket: u64) -> Option<(&Slot, Silent)> {
-        let slots = self.0.iter().map(|slot| (slot, slot.silence(bucket)));
+        let slots = self.0.iter().filter_map(|slot| Some((slot, slot.silence(bucket)?)));
         // Reversed, because of several equals the last is the greatest.
         slots.rev().max_by_key(|(_, silent)| silent.buckets)
     }
@@ -151,21 +161,21 @@ impl Set {
 /// Who might make room, as it was seen.
 struct Silent {
     key: u64,
-    window: u64,
     /// Buckets since its last request that was admitted. Who is refused all the time has one in
     /// this bucket or in the one before.
     buckets: u64,
 }
 
 impl Slot {
-    fn silence(&self, bucket: u64) -> Silent {
+    fn silence(&self, bucket: u64) -> Option<Silent> {
         let key = self.key.load(Relaxed);
-        let window = self.window.load(Relaxed);
+        let last_bucket = || unpack(self.window.load(Relaxed), bucket).bucket;
         let buckets = match key {
+            CHANGING_HANDS => return None,
             EMPTY => u64::MAX,
-            _ => bucket.saturating_sub(unpack(window, bucket).bucket),
+            _ => bucket.saturating_sub(last_bucket()),
         };
-        Silent { key, window, buckets }
+        Some(Silent { key, buckets })
     }
 
     fn admit(&self, limit: Limit, now_ns: u64) -> Result<(), Refused> {
