@@ -4,6 +4,7 @@ pub mod ack;
 pub mod connection;
 pub mod exposition;
 pub mod health_checker;
+pub mod logging;
 pub mod nodes;
 pub mod screen;
 pub mod segment;
