@@ -91,8 +91,8 @@ fn a_file_has_a_token_and_not_too_many() {
     for text in ["", "# nobody\n\n"] {
         assert!(matches!(parse(text), Err(BadTokens::Empty)), "{text:?}");
     }
-    let lines =
-        |count: usize| -> String { (0..count).map(|index| format!("a:{index:032}\n")).collect() };
+    let line = |index| format!("a:{index:032}");
+    let lines = |count| (0..count).map(line).collect::<Vec<_>>().join("\n");
     assert_eq!(parse(&lines(TOKENS_MAX)).unwrap().count(), TOKENS_MAX);
     let error = parse(&lines(TOKENS_MAX + 1)).unwrap_err();
     assert!(matches!(error, BadTokens::Line { line: 257, reason: BadLine::TooMany }), "{error}");
