@@ -7,6 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use craft1_phase1::service::Unstored;
@@ -34,7 +35,7 @@ impl<S: Storage> Clerk<S> {
     /// Writes until the queue is closed and empty.
     pub(super) fn run(mut self) -> Result<(), FinishError> {
         let core = Arc::clone(&self.core);
-        let _at_the_end = Abandon(&core.queue);
+        let _if_it_panics = Abandon(&core.queue);
         while let Some(batch) = self.core.queue.take() {
             self.write(batch);
         }
@@ -145,11 +146,13 @@ impl<S: Storage> Clerk<S> {
     }
 }
 
-/// Should the thread ever panic, nobody is to wait for it.
+/// Should the thread ever panic, nobody is to wait for it, and nobody is to be sent here.
 struct Abandon<'q>(&'q Queue);
 
 impl Drop for Abandon<'_> {
     fn drop(&mut self) {
-        self.0.abandon();
+        if thread::panicking() {
+            self.0.abandon();
+        }
     }
 }

@@ -5,41 +5,43 @@ use std::io::{self, ErrorKind};
 
 /// Why the last try to write or to sync the data file failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
-    kind: ErrorKind,
-    /// The system's own number, which has the better text.
-    os_code: Option<i32>,
-}
-
-impl Failure {
-    fn advice(self) -> &'static str {
-        match self.kind {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                "free space"
-            }
-            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => "make it writable",
-            ErrorKind::ResourceBusy => "stop the other process that has taken it",
-            _ => "check the disk",
-        }
-    }
+pub enum Failure {
+    /// The system does not let us.
+    System {
+        /// What it is about.
+        kind: ErrorKind,
+        /// The system's own number, which has the better text.
+        os_code: Option<i32>,
+    },
+    /// The thread has panicked, so nobody tries any more.
+    Defect,
 }
 
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Self {
-        Self { kind: error.kind(), os_code: error.raw_os_error() }
-    }
-}
-
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        failure.os_code.map_or_else(|| failure.kind.into(), Self::from_raw_os_error)
+        Self::System { kind: error.kind(), os_code: error.raw_os_error() }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (error, advice) = (io::Error::from(*self), self.advice());
-        write!(f, "the data file cannot be written ({error}): {advice} or move --data-file")
+        match *self {
+            Self::System { kind, os_code } => {
+                let error = os_code.map_or_else(|| kind.into(), io::Error::from_raw_os_error);
+                let advice = advice(kind);
+                write!(f, "the data file cannot be written ({error}): {advice} or move --data-file")
+            }
+            Self::Defect => f.write_str("the writer has ended by a defect: restart the server"),
+        }
+    }
+}
+
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "free space",
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => "make it writable",
+        ErrorKind::ResourceBusy => "stop the other process that has taken it",
+        _ => "check the disk",
     }
 }
 

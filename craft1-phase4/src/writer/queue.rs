@@ -149,6 +149,7 @@ impl Queue {
     pub(super) fn abandon(&self) {
         let mut state = self.lock();
         state.is_closed = true;
+        state.numbers.failure = Some(Failure::Defect);
         // Whoever waits hears it, because the other end of its channel is gone.
         state.batches.clear();
     }
@@ -186,14 +187,12 @@ impl State {
         // One request always has room: else one that is longer than the bound never had.
         let is_full = waiting.requests >= options.queue_requests_max
             || (waiting.requests > 0 && waiting.bytes + load.bytes > options.queue_bytes_max);
-        let is_failing = self.numbers.failure.is_some();
-        if self.is_closed {
-            Some(Unstored::Stopping)
-        } else if is_failing && (is_full || options.ack != Ack::Accepted) {
-            // Who is only told once it is written is told at once that it is not.
-            Some(Unstored::Unwritable)
-        } else {
-            is_full.then_some(Unstored::QueueFull)
+        match self.numbers.failure {
+            Some(Failure::Defect) => Some(Unstored::Unwritable),
+            _ if self.is_closed => Some(Unstored::Stopping),
+            // Who would only hear `Ok` once it is written hears at once that it is not.
+            Some(_) if is_full || options.ack != Ack::Accepted => Some(Unstored::Unwritable),
+            _ => is_full.then_some(Unstored::QueueFull),
         }
     }
 

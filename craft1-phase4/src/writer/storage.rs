@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use craft1_phase1::recovery::{Damage, DataFile, OpenError};
@@ -21,9 +22,10 @@ pub trait Storage: Send + 'static {
     /// Takes away what stands behind the first `len` bytes.
     fn cut(&mut self, len: u64) -> io::Result<()>;
 
-    /// Puts what there is aside and begins anew, with nothing. Asked again after an error, it goes
+    /// Puts what there is aside and begins anew. Returns how many bytes of whole lines there are
+    /// already; none, unless somebody else has put them there. Asked again after an error, it goes
     /// on where it was.
-    fn renew(&mut self) -> io::Result<()>;
+    fn renew(&mut self) -> io::Result<u64>;
 }
 
 /// The data file, which becomes a closed segment when a new one is begun.
@@ -32,8 +34,6 @@ pub struct DiskFile {
     path: PathBuf,
     parse_line: ParseBody,
     file: File,
-    /// Whether `file` still has the name `path`.
-    is_in_place: bool,
 }
 
 impl DiskFile {
@@ -46,23 +46,24 @@ impl DiskFile {
     ) -> Result<(Self, u64), OpenError> {
         let DataFile { file, end } = DataFile::open(path, parse_line, report)?;
         segment::sync_folder(path)?;
-        Ok((Self { path: path.into(), parse_line, file, is_in_place: true }, end))
+        Ok((Self { path: path.into(), parse_line, file }, end))
     }
 
     /// An empty file is taken away instead of closed: a disk that fails for hours must not fill the
     /// folder with them.
-    fn put_aside(&mut self) -> io::Result<()> {
-        let put_aside = fs::metadata(&self.path).and_then(|data_file| match data_file.len() {
-            0 => fs::remove_file(&self.path),
-            _ => segment::close(&self.path).map(drop),
-        });
-        match put_aside {
+    fn put_aside(&self) -> io::Result<()> {
+        let ours = self.file.metadata()?;
+        match fs::metadata(&self.path) {
+            Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => match ours.len()
+            {
+                0 => fs::remove_file(&self.path),
+                _ => segment::close(&self.path).map(drop),
+            },
             // An earlier try got that far, or somebody else has moved it.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            other => other?,
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
         }
-        self.is_in_place = false;
-        Ok(())
     }
 }
 
@@ -79,19 +80,17 @@ impl Storage for DiskFile {
         self.file.set_len(len)
     }
 
-    fn renew(&mut self) -> io::Result<()> {
-        if self.is_in_place {
-            self.put_aside()?;
-        }
-        let DataFile { file, .. } =
-            DataFile::open(&self.path, self.parse_line, drop).map_err(|error| match error {
-                OpenError::Io(error) => error,
-                OpenError::InUse => ErrorKind::ResourceBusy.into(),
-                OpenError::NotRegular => ErrorKind::InvalidInput.into(),
-            })?;
+    fn renew(&mut self) -> io::Result<u64> {
+        self.put_aside()?;
+        let opened = DataFile::open(&self.path, self.parse_line, drop);
+        let DataFile { file, end } = opened.map_err(|error| match error {
+            OpenError::Io(error) => error,
+            OpenError::InUse => ErrorKind::ResourceBusy.into(),
+            OpenError::NotRegular => ErrorKind::InvalidInput.into(),
+        })?;
         // Without its name on the disk, nothing in the new file would outlive a power cut.
         segment::sync_folder(&self.path)?;
-        (self.file, self.is_in_place) = (file, true);
-        Ok(())
+        self.file = file;
+        Ok(end)
     }
 }

@@ -77,8 +77,8 @@ impl<S: Storage> Tail<S> {
             State::Torn => self.storage.cut(self.end)?,
             State::Distrusted => {
                 self.storage.cut(self.synced_end)?;
-                self.storage.renew()?;
-                (self.end, self.synced_end) = (0, 0);
+                self.end = self.storage.renew()?;
+                self.synced_end = self.end;
                 self.renewals += 1;
             }
         }
