@@ -30,6 +30,8 @@ use crate::{
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 /// From the signal to the end: a server may have a queue of a hundred thousand metrics to write.
 const STOP_TIME_MAX: Duration = Duration::from_secs(30);
+/// What phases call the number of syncs: a counter, or that of a histogram of their durations.
+const SYNCS: [&str; 2] = ["ingest_syncs_total ", "ingest_sync_duration_seconds_count "];
 /// A server that is as good as dead does not hold up a comparison.
 const TELEMETRY_TIME_MAX: Duration = Duration::from_secs(2);
 /// How often a process is asked whether it has ended, and nginx whether it has begun.
@@ -122,8 +124,9 @@ impl Server {
             .ok()?;
         let mut text = String::new();
         connection.read_to_string(&mut text).ok()?;
-        let counter = text.lines().find_map(|line| line.strip_prefix("ingest_syncs_total "));
-        counter?.parse().ok()
+        let count =
+            |line: &str| SYNCS.iter().find_map(|name| line.strip_prefix(name)?.parse().ok());
+        text.lines().find_map(count)
     }
 
     /// Asks it to end, waits, and looks at what it stored.
