@@ -65,8 +65,10 @@ pub struct Options {
     /// Clients that are remembered, 16 bytes each; beyond them who was silent longest is forgotten
     #[arg(long, value_name = "COUNT", default_value_t = Limiter::CLIENTS_MAX)]
     pub limit_clients: NonZeroUsize,
+    /// What becomes of the metrics.
     #[command(flatten)]
     pub storage: Storage,
+    /// How the server logs.
     #[command(flatten)]
     pub logging: logging::Options,
 }
@@ -106,17 +108,17 @@ struct Place {
 #[derive(Debug, clap::Args)]
 struct Heads {
     /// Longest target, in bytes; a longer one gets 414
-    #[arg(long, value_name = "BYTES", default_value_t = limits::TARGET_BYTES_MAX, value_parser = positive_count)]
-    max_target: usize,
+    #[arg(long = "max-target", value_name = "BYTES", default_value_t = limits::TARGET_BYTES_MAX, value_parser = positive_count)]
+    target: usize,
     /// Longest field line, in bytes; a longer one gets 431
-    #[arg(long, value_name = "BYTES", default_value_t = limits::LINE_BYTES_MAX, value_parser = positive_count)]
-    max_line: usize,
+    #[arg(long = "max-line", value_name = "BYTES", default_value_t = limits::LINE_BYTES_MAX, value_parser = positive_count)]
+    line: usize,
     /// Longest section of fields, in bytes; a longer one gets 431
-    #[arg(long, value_name = "BYTES", default_value_t = limits::HEAD_BYTES_MAX, value_parser = positive_count)]
-    max_head: usize,
+    #[arg(long = "max-head", value_name = "BYTES", default_value_t = limits::HEAD_BYTES_MAX, value_parser = positive_count)]
+    head: usize,
     /// Most fields; one more gets 431
-    #[arg(long, value_name = "COUNT", default_value_t = limits::FIELDS_MAX, value_parser = positive_count)]
-    max_fields: usize,
+    #[arg(long = "max-fields", value_name = "COUNT", default_value_t = limits::FIELDS_MAX, value_parser = positive_count)]
+    fields: usize,
 }
 
 /// What becomes of the metrics.
@@ -212,14 +214,9 @@ impl Options {
     /// The bounds on what is read, and on how long it takes.
     pub fn bounds(&self) -> (Limits, Timeouts) {
         let (limits, timeouts) = self.bounds.split();
-        let Heads { max_target, max_line, max_head, max_fields } = self.heads;
-        let limits = Limits {
-            target_bytes: max_target,
-            line_bytes: max_line,
-            head_bytes: max_head,
-            fields: max_fields,
-            ..limits
-        };
+        let Heads { target, line, head, fields } = self.heads;
+        let limits =
+            Limits { target_bytes: target, line_bytes: line, head_bytes: head, fields, ..limits };
         (limits, timeouts)
     }
 }
