@@ -8,6 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `request/head.rs` | request line and fields, as places in the buffer |
+//! | `request/regular.rs` | the lines that nearly everybody sends, read with few looks |
 //! | `request/persistence.rs` | whether the connection stays open (RFC 9112, section 9.3) |
 //!
 //! A body in chunks is put together in place: each piece of content moves to the end of the one
@@ -15,6 +16,7 @@
 
 mod head;
 mod persistence;
+mod regular;
 
 use std::mem;
 
@@ -26,7 +28,7 @@ use craft1_phase1::service::Call;
 
 pub use persistence::Persistence;
 
-use head::{Head, Span};
+use head::{Fields, Head, Span};
 
 /// A request, complete and well formed, lent from the buffer.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +119,7 @@ enum Stage {
     Start,
     Method,
     Target,
-    Fields(Version),
+    Fields(Fields),
     Sized {
         body_len: usize,
     },
@@ -155,7 +157,8 @@ impl Reader {
 
     /// Reads a part of the head or of the body, or stops without a trace where it is not all there.
     fn step(&mut self, unread: &mut [u8], limits: &Limits) -> Result<(), Stop> {
-        let mut cursor = Cursor::new(&unread[self.position..]);
+        let (head, position) = (&mut self.head, self.position);
+        let mut cursor = Cursor::new(&unread[position..]);
         match &mut self.stage {
             Stage::Start => {
                 // RFC 9112, section 2.2: an empty line behind the last body is forgiven.
@@ -165,22 +168,29 @@ impl Reader {
                 self.stage = Stage::Method;
             }
             Stage::Method => {
-                self.head.method(&mut cursor, unread)?;
+                if let Some(len) = head.read_regular_line(position, unread, limits) {
+                    self.stage = Stage::Fields(Fields::new(Version::Http11));
+                    self.position += len;
+                    return Ok(());
+                }
+                head.read_method(&mut cursor, unread)?;
                 self.stage = Stage::Target;
             }
             Stage::Target => {
-                self.stage = Stage::Fields(self.head.target(&mut cursor, unread, limits)?);
+                let version = head.read_target(&mut cursor, unread, limits)?;
+                self.stage = Stage::Fields(Fields::new(version));
             }
-            Stage::Fields(version) => {
-                let version = *version;
-                if let Some(framing) = self.head.field(&mut cursor, unread, version, limits)? {
-                    let position = self.position + cursor.position();
-                    self.body = Span { start: position, end: position };
+            Stage::Fields(fields) => {
+                let regular_len = fields.read_regular(head, position, unread, limits)?;
+                self.position += regular_len;
+                cursor = Cursor::new(&unread[self.position..]);
+                if let Some(framing) = fields.read_line(head, &mut cursor, unread, limits)? {
+                    self.body = Span::of_nothing_at(self.position + cursor.position());
                     self.stage = Stage::after_head(framing);
                 }
             }
             Stage::Sized { body_len } => {
-                let end = self.position + *body_len;
+                let end = position + *body_len;
                 if unread.len() < end {
                     return Err(Stop::NeedMore);
                 }
@@ -210,7 +220,7 @@ impl Reader {
         let mut kept = unread.len();
         // Said once: whoever asks again has been told.
         let is_awaited = !mem::replace(&mut self.is_in_body, self.stage.is_body())
-            && self.head.expects_continue()
+            && self.head.expects_continue
             && kept == self.body.start;
         let missing = match self.stage {
             Stage::Start => Missing::All,

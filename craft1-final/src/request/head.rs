@@ -9,11 +9,14 @@ use craft1_phase1::http::cursor::{Cursor, Stop};
 use craft1_phase1::http::head::{
     FieldLine, FieldRules, Repeated, Section, Version, read_method, read_target,
 };
-use craft1_phase1::http::{Framing, Limits};
+use craft1_phase1::http::{Framing, Limits, Refusal};
 use craft1_phase1::service::Call;
 
 use super::persistence::ConnectionOptions;
-use super::{Persistence, Request};
+use super::{Persistence, Request, regular};
+
+/// The line end behind a field.
+const LINE_END_LEN: usize = b"\r\n".len();
 
 /// A place in the buffer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,18 +32,22 @@ impl Span {
         Self { start, end: start + part.len() }
     }
 
+    pub(super) fn of_nothing_at(position: usize) -> Self {
+        Self { start: position, end: position }
+    }
+
     pub(super) fn len(self) -> usize {
         self.end - self.start
     }
 
-    pub(super) fn in_(self, whole: &[u8]) -> &[u8] {
+    pub(super) fn lend(self, whole: &[u8]) -> &[u8] {
         &whole[self.start..self.end]
     }
 }
 
 /// Words that many requests have. They are the same wherever they lie, and known to be text. An
 /// absolute target without a path is read as one of the last two, which do not lie in the buffer.
-const KNOWN: [&str; 8] = ["POST", "GET", "HEAD", "/metrics", "/health", "/ready", "/", "*"];
+const KNOWN: [&str; 8] = ["POST", "/metrics", "GET", "HEAD", "/health", "/ready", "/", "*"];
 
 /// A method or a path.
 #[derive(Debug, Clone, Copy)]
@@ -62,10 +69,10 @@ impl Word {
     }
 
     /// The grammar has ASCII only, so it is text.
-    fn text(self, whole: &[u8]) -> &str {
+    fn lend(self, whole: &[u8]) -> &str {
         match self {
             Self::Known(known) => known,
-            Self::Sent(span) => str::from_utf8(span.in_(whole)).expect("ASCII"),
+            Self::Sent(span) => str::from_utf8(span.lend(whole)).expect("ASCII"),
         }
     }
 }
@@ -83,81 +90,79 @@ enum Lent {
     Repeated,
 }
 
-/// A head on its way.
+/// What a head says, as far as it has been read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Head {
     method: Word,
     path: Word,
-    section: Section,
-    rules: FieldRules,
     lent: [Lent; LENT.len()],
-    options: ConnectionOptions,
     persistence: Persistence,
+    /// Whether the client waits for a word before it sends its body.
+    pub(super) expects_continue: bool,
+    /// Whether the answer goes without its body.
     pub(super) is_bodiless: bool,
     has_body: bool,
 }
 
 impl Head {
-    /// The method and the blank behind it.
-    pub(super) fn method(&mut self, cursor: &mut Cursor<'_>, unread: &[u8]) -> Result<(), Stop> {
+    /// Reads the method and the blank behind it.
+    pub(super) fn read_method(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        unread: &[u8],
+    ) -> Result<(), Stop> {
         let method = read_method(cursor)?;
-        self.is_bodiless = method == b"HEAD";
-        self.method = Word::of(method, unread);
+        self.set_method(method, unread);
         Ok(())
     }
 
-    /// The rest of the request line.
-    pub(super) fn target(
+    /// Reads the rest of the request line.
+    pub(super) fn read_target(
         &mut self,
         cursor: &mut Cursor<'_>,
         unread: &[u8],
         limits: &Limits,
     ) -> Result<Version, Stop> {
-        let (path, version) = read_target(cursor, self.method.text(unread).as_bytes(), limits)?;
+        let method = self.method.lend(unread).as_bytes();
+        let (path, version) = read_target(cursor, method, limits)?;
         self.path = Word::of(path, unread);
         Ok(version)
     }
 
-    /// One more field line, or the empty line, and then where the body ends.
-    pub(super) fn field(
+    /// Reads all of a regular request line, and returns its length.
+    pub(super) fn read_regular_line(
         &mut self,
-        cursor: &mut Cursor<'_>,
+        position: usize,
         unread: &[u8],
-        version: Version,
         limits: &Limits,
-    ) -> Result<Option<Framing>, Stop> {
-        let Some(line) = self.section.field_line(cursor, limits)? else {
-            let framing = self.rules.finish(version)?;
-            self.persistence = self.options.persistence(version);
-            self.has_body = framing != Framing::None;
-            return Ok(Some(framing));
-        };
-        self.rules.take(line, version, limits)?;
-        self.remember(line, unread);
-        Ok(None)
+    ) -> Option<usize> {
+        let line = regular::request_line(&unread[position..])?;
+        if line.path.len() > limits.target_bytes {
+            return None;
+        }
+        self.set_method(line.method, unread);
+        self.path = Word::of(line.path, unread);
+        Some(line.len)
+    }
+
+    fn set_method(&mut self, method: &[u8], unread: &[u8]) {
+        self.is_bodiless = method == b"HEAD";
+        self.method = Word::of(method, unread);
     }
 
     fn remember(&mut self, line: FieldLine<'_>, unread: &[u8]) {
-        if line.is("Connection") {
-            self.options.take(line.value);
-        } else if let Some(index) = LENT.iter().position(|name| line.is(name)) {
-            let value = Span::of(line.value, unread);
+        if let Some(index) = LENT.iter().position(|name| line.is(name)) {
             self.lent[index] = match self.lent[index] {
-                Lent::Absent => Lent::Given(value),
+                Lent::Absent => Lent::Given(Span::of(line.value, unread)),
                 Lent::Given(_) | Lent::Repeated => Lent::Repeated,
             };
         }
     }
 
-    /// Whether the client waits for a word before it sends its body.
-    pub(super) fn expects_continue(&self) -> bool {
-        self.rules.expects_continue()
-    }
-
     /// The request that this is the head of.
     pub(super) fn request<'a>(&self, unread: &'a [u8], body: Span) -> Request<'a> {
         let lent = self.lent.map(|lent| match lent {
-            Lent::Given(value) => Some(value.in_(unread)),
+            Lent::Given(value) => Some(value.lend(unread)),
             Lent::Absent | Lent::Repeated => None,
         });
         let [content_type, content_encoding, client_id, authorization] = lent;
@@ -165,15 +170,87 @@ impl Head {
         let call = match repeated {
             Some(index) => Err(Repeated(LENT[index])),
             None => Ok(Call {
-                method: self.method.text(unread),
-                path: self.path.text(unread),
+                method: self.method.lend(unread),
+                path: self.path.lend(unread),
                 content_type,
                 content_encoding,
                 client_id,
-                body: self.has_body.then(|| body.in_(unread)),
+                body: self.has_body.then(|| body.lend(unread)),
             }),
         };
         let (is_head, persistence) = (self.is_bodiless, self.persistence);
         Request { call, authorization, is_head, persistence }
+    }
+}
+
+/// The fields on their way: what has come so far, and what it decides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields {
+    version: Version,
+    section: Section,
+    rules: FieldRules,
+    options: ConnectionOptions,
+}
+
+impl Fields {
+    /// Behind a request line of this version.
+    pub(super) fn new(version: Version) -> Self {
+        let (section, rules, options) = Default::default();
+        Self { version, section, rules, options }
+    }
+
+    /// Reads regular lines as long as there are any, and returns how many bytes they have.
+    pub(super) fn read_regular(
+        &mut self,
+        head: &mut Head,
+        start: usize,
+        unread: &[u8],
+        limits: &Limits,
+    ) -> Result<usize, Refusal> {
+        let mut position = start;
+        while let Some((line, line_len)) = regular::field_line(&unread[position..]) {
+            let line_bytes = line_len + LINE_END_LEN;
+            if !self.section.count_line(line_bytes, limits) {
+                break;
+            }
+            self.take(head, line, unread, limits)?;
+            position += line_bytes;
+        }
+        Ok(position - start)
+    }
+
+    /// Reads one line of any kind. The empty line says where the body ends.
+    pub(super) fn read_line(
+        &mut self,
+        head: &mut Head,
+        cursor: &mut Cursor<'_>,
+        unread: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<Framing>, Stop> {
+        if let Some(line) = self.section.field_line(cursor, limits)? {
+            self.take(head, line, unread, limits)?;
+            return Ok(None);
+        }
+        let framing = self.rules.finish(self.version)?;
+        head.has_body = framing != Framing::None;
+        head.expects_continue = self.rules.expects_continue();
+        head.persistence = self.options.persistence(self.version);
+        Ok(Some(framing))
+    }
+
+    fn take(
+        &mut self,
+        head: &mut Head,
+        line: FieldLine<'_>,
+        unread: &[u8],
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        self.rules.take(line, self.version, limits)?;
+        if line.is("Connection") {
+            self.options.take(line.value);
+        } else {
+            head.remember(line, unread);
+        }
+        Ok(())
     }
 }

@@ -326,7 +326,7 @@ impl Section {
             return Err(Refusal::TooManyFields.into());
         }
         let start = cursor.position();
-        let bytes_max = limits.line_bytes.min(limits.head_bytes.saturating_sub(self.bytes));
+        let bytes_max = self.line_bytes_max(limits);
         let name = cursor.take_while(is_token_byte, bytes_max, Refusal::FieldsTooLong)?;
         // RFC 9112, section 5.1: no white space between name and colon. A reader that trims it and
         // one that does not would see two different fields.
@@ -344,6 +344,21 @@ impl Section {
         self.lines += 1;
         self.bytes += cursor.position() - start;
         Ok(Some(FieldLine { name, value: trim(value) }))
+    }
+
+    /// Counts a line of so many bytes with its end, which somebody else has read. `false`, and it is
+    /// not counted, where there may be no room for it.
+    pub fn count_line(&mut self, line_bytes: usize, limits: &Limits) -> bool {
+        let has_room = self.lines < limits.fields && line_bytes <= self.line_bytes_max(limits);
+        if has_room {
+            self.lines += 1;
+            self.bytes += line_bytes;
+        }
+        has_room
+    }
+
+    fn line_bytes_max(&self, limits: &Limits) -> usize {
+        limits.line_bytes.min(limits.head_bytes.saturating_sub(self.bytes))
     }
 }
 
