@@ -9,12 +9,16 @@
 //! |---|---|
 //! | `request/head.rs` | request line and fields, as places in the buffer |
 //! | `request/regular.rs` | the lines that nearly everybody sends, read with few looks |
+//! | `request/name.rs` | the fields that mean something here |
+//! | `request/familiar.rs` | the head that came before, which is not read again |
 //! | `request/persistence.rs` | whether the connection stays open (RFC 9112, section 9.3) |
 //!
 //! A body in chunks is put together in place: each piece of content moves to the end of the one
 //! before it, over the line that stood between them.
 
+mod familiar;
 mod head;
+mod name;
 mod persistence;
 mod regular;
 
@@ -28,6 +32,7 @@ use craft1_phase1::service::Call;
 
 pub use persistence::Persistence;
 
+use familiar::{Familiar, Recognised};
 use head::{Fields, Head, Span};
 
 /// A request, complete and well formed, lent from the buffer.
@@ -99,8 +104,9 @@ pub enum Missing {
 /// assert!(matches!(next, Parsed::NeedMore { kept: 8, missing: Missing::Head }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub struct Reader {
+    familiar: Familiar,
     stage: Stage,
     /// Everything before it has been read.
     position: usize,
@@ -114,7 +120,7 @@ pub struct Reader {
 /// Which part of the request comes next.
 #[derive(Debug, Clone, Copy, Default)]
 enum Stage {
-    /// The forgiven empty line, or the method.
+    /// A head that is known, or the forgiven empty line.
     #[default]
     Start,
     Method,
@@ -146,13 +152,14 @@ impl Reader {
                 Err(Stop::Refused(refusal)) => return Err(refusal),
             }
         }
-        let Self { position: consumed, head, body, .. } = mem::take(self);
-        Ok(Parsed::Complete { request: head.request(unread, body), consumed })
+        self.stage = Stage::Start;
+        let consumed = mem::take(&mut self.position);
+        Ok(Parsed::Complete { request: self.head.request(unread, self.body), consumed })
     }
 
     /// Whether the answer goes without its body, a refusal too (RFC 9110, section 9.3.2).
     pub fn is_head(&self) -> bool {
-        self.head.is_bodiless
+        !matches!(self.stage, Stage::Start) && self.head.is_bodiless
     }
 
     /// Reads a part of the head or of the body, or stops without a trace where it is not all there.
@@ -161,6 +168,14 @@ impl Reader {
         let mut cursor = Cursor::new(&unread[position..]);
         match &mut self.stage {
             Stage::Start => {
+                if let Some(Recognised { head, framing, len }) =
+                    self.familiar.recognise(unread, limits)
+                {
+                    self.head = head;
+                    self.enter_body(len, framing);
+                    return Ok(());
+                }
+                *head = Head::default();
                 // RFC 9112, section 2.2: an empty line behind the last body is forgiven.
                 if cursor.peek()? == b'\r' {
                     cursor.line_end(Refusal::LineEnd)?;
@@ -185,8 +200,10 @@ impl Reader {
                 self.position += regular_len;
                 cursor = Cursor::new(&unread[self.position..]);
                 if let Some(framing) = fields.read_line(head, &mut cursor, unread, limits)? {
-                    self.body = Span::of_nothing_at(self.position + cursor.position());
-                    self.stage = Stage::after_head(framing);
+                    let (head_len, digits) = (self.position + cursor.position(), fields.digits);
+                    self.familiar.remember(&unread[..head_len], *head, framing, digits, limits);
+                    self.enter_body(head_len, framing);
+                    return Ok(());
                 }
             }
             Stage::Sized { body_len } => {
@@ -214,6 +231,17 @@ impl Reader {
         }
         self.position += cursor.position();
         Ok(())
+    }
+
+    fn enter_body(&mut self, head_len: usize, framing: Framing) {
+        self.position = head_len;
+        self.body = Span::of_nothing_at(head_len);
+        self.is_in_body = false;
+        self.stage = match framing {
+            Framing::None => Stage::End,
+            Framing::Length(body_len) => Stage::Sized { body_len },
+            Framing::Chunked => Stage::Chunked(Chunks::default()),
+        };
     }
 
     fn need_more(&mut self, unread: &mut [u8]) -> Parsed<'static> {
@@ -244,13 +272,5 @@ impl Reader {
 impl Stage {
     fn is_body(&self) -> bool {
         matches!(self, Self::Sized { .. } | Self::Chunked(_))
-    }
-
-    fn after_head(framing: Framing) -> Self {
-        match framing {
-            Framing::None => Self::End,
-            Framing::Length(body_len) => Self::Sized { body_len },
-            Framing::Chunked => Self::Chunked(Chunks::default()),
-        }
     }
 }

@@ -16,7 +16,7 @@
 //! | [`refusal`] | why a request is refused, and with which status | |
 //! | [`cursor`] | one byte after the other, or "need more" | 2.2 |
 //! | [`head`] | request line and fields | 3, 5 |
-//! | `target` | the four forms of a target, and Host | 3.2 |
+//! | [`target`] | the four forms of a target, and Host | 3.2 |
 //! | [`framing`] | where the body ends | 6 |
 //! | [`chunked`] | a body in chunks | 7.1 |
 //! | [`response`] | status line, fields, body | 4 |
@@ -28,7 +28,7 @@ pub mod head;
 pub mod limits;
 pub mod refusal;
 pub mod response;
-mod target;
+pub mod target;
 
 use std::mem;
 

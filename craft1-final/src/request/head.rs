@@ -9,9 +9,11 @@ use craft1_phase1::http::cursor::{Cursor, Stop};
 use craft1_phase1::http::head::{
     FieldLine, FieldRules, Repeated, Section, Version, read_method, read_target,
 };
+use craft1_phase1::http::target::is_host;
 use craft1_phase1::http::{Framing, Limits, Refusal};
 use craft1_phase1::service::Call;
 
+use super::name::{LENT, Name};
 use super::persistence::ConnectionOptions;
 use super::{Persistence, Request, regular};
 
@@ -76,10 +78,6 @@ impl Word {
         }
     }
 }
-
-/// The fields that are lent, in the order in which a repetition is blamed. Each of them can have one
-/// value.
-const LENT: [&str; 4] = ["Content-Type", "Content-Encoding", "X-Client-Id", "Authorization"];
 
 /// A field that is lent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -150,13 +148,28 @@ impl Head {
         self.method = Word::of(method, unread);
     }
 
-    fn remember(&mut self, line: FieldLine<'_>, unread: &[u8]) {
-        if let Some(index) = LENT.iter().position(|name| line.is(name)) {
-            self.lent[index] = match self.lent[index] {
-                Lent::Absent => Lent::Given(Span::of(line.value, unread)),
-                Lent::Given(_) | Lent::Repeated => Lent::Repeated,
-            };
+    fn lend(&mut self, index: usize, value: Span) {
+        self.lent[index] = match self.lent[index] {
+            Lent::Absent => Lent::Given(value),
+            Lent::Given(_) | Lent::Repeated => Lent::Repeated,
+        };
+    }
+
+    /// The same head, had the bytes of `span` been so many.
+    pub(super) fn with_resized(mut self, span: Span, len: usize) -> Self {
+        if len != span.len() {
+            for lent in &mut self.lent {
+                if let Lent::Given(value) = lent
+                    && value.start >= span.end
+                {
+                    *value = Span {
+                        start: value.start - span.len() + len,
+                        end: value.end - span.len() + len,
+                    };
+                }
+            }
         }
+        self
     }
 
     /// The request that this is the head of.
@@ -190,13 +203,15 @@ pub(super) struct Fields {
     section: Section,
     rules: FieldRules,
     options: ConnectionOptions,
+    /// The digits of Content-Length.
+    pub(super) digits: Option<Span>,
 }
 
 impl Fields {
     /// Behind a request line of this version.
     pub(super) fn new(version: Version) -> Self {
         let (section, rules, options) = Default::default();
-        Self { version, section, rules, options }
+        Self { version, section, rules, options, digits: None }
     }
 
     /// Reads regular lines as long as there are any, and returns how many bytes they have.
@@ -245,11 +260,18 @@ impl Fields {
         unread: &[u8],
         limits: &Limits,
     ) -> Result<(), Refusal> {
-        self.rules.take(line, self.version, limits)?;
-        if line.is("Connection") {
-            self.options.take(line.value);
-        } else {
-            head.remember(line, unread);
+        let FieldLine { name, value } = line;
+        match Name::of(name) {
+            Name::Host => self.rules.host(regular::is_host(value) || is_host(value))?,
+            Name::Expect => self.rules.expect(value, self.version)?,
+            Name::Connection => self.options.take(value),
+            Name::ContentLength => {
+                self.rules.content_length(value, limits)?;
+                self.digits = Some(Span::of(value, unread));
+            }
+            Name::TransferEncoding => self.rules.transfer_encoding(value, self.version)?,
+            Name::Lent(index) => head.lend(index, Span::of(value, unread)),
+            Name::Other => {}
         }
         Ok(())
     }

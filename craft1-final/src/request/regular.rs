@@ -8,35 +8,39 @@
 //! That a byte below a bound betrays itself by a borrow, for eight bytes at once, is Alan Mycroft's
 //! discovery (1987); Sean Anderson collected the family in "Bit Twiddling Hacks".
 
-use craft1_phase1::http::cursor::is_token_byte;
 use craft1_phase1::http::head::{FieldLine, trim};
 use craft1_phase1::http::limits::METHOD_BYTES_MAX;
 
 /// How the usual request line ends.
 const VERSION: &[u8] = b" HTTP/1.1\r\n";
 
+/// For every byte, whether it belongs.
+type Table = [bool; 256];
+
 /// RFC 9110, section 5.6.2.
-const TOKEN_BYTES: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < u8::MAX {
-        table[byte as usize] = is_token_byte(byte);
-        byte += 1;
-    }
-    table
-};
+const TOKEN_BYTES: Table = table_of(b"!#$%&'*+-.^_`|~");
 
 /// What a path is made of that needs no second look.
-const PATH_BYTES: [bool; 256] = {
+const PATH_BYTES: Table = table_of(b"/-._~");
+
+/// What most hosts are made of.
+const HOST_BYTES: Table = table_of(b"-.");
+
+/// Letters, digits and `others`.
+const fn table_of(others: &[u8]) -> Table {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < u8::MAX {
-        table[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_');
+        table[byte as usize] = byte.is_ascii_alphanumeric();
         byte += 1;
     }
+    let mut index = 0;
+    while index < others.len() {
+        table[others[index] as usize] = true;
+        index += 1;
+    }
     table
-};
+}
 
 /// A request line of HTTP/1.1 with a plain path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +77,18 @@ pub(super) fn field_line(bytes: &[u8]) -> Option<(FieldLine<'_>, usize)> {
     Some((FieldLine { name, value: trim(value) }, len))
 }
 
+/// Whether it is a name or an address of IPv4, with or without a port.
+pub(super) fn is_host(text: &[u8]) -> bool {
+    let name_len = text.iter().take_while(|byte| HOST_BYTES[usize::from(**byte)]).count();
+    match &text[name_len..] {
+        [] => true,
+        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
 /// How many bytes of the table stand before the first other one, if there is one.
-fn word_len(bytes: &[u8], table: &[bool; 256]) -> Option<usize> {
+fn word_len(bytes: &[u8], table: &Table) -> Option<usize> {
     bytes.iter().position(|byte| !table[usize::from(*byte)])
 }
 

@@ -158,7 +158,16 @@ impl HeadReader {
         version: Version,
         limits: &Limits,
     ) -> Result<(), Refusal> {
-        self.rules.take(line, version, limits)?;
+        let rules = &mut self.rules;
+        if line.is("Host") {
+            rules.host(is_host(line.value))?;
+        } else if line.is("Content-Length") {
+            rules.content_length(line.value, limits)?;
+        } else if line.is("Transfer-Encoding") {
+            rules.transfer_encoding(line.value, version)?;
+        } else if line.is("Expect") {
+            rules.expect(line.value, version)?;
+        }
         self.fields.0.push(Field { name: ascii(line.name), value: line.value.to_vec() });
         Ok(())
     }
@@ -184,35 +193,33 @@ pub struct FieldRules {
 }
 
 impl FieldRules {
-    /// Takes the next field line.
-    ///
-    /// # Errors
-    /// Where it breaks a rule, by itself or together with those before it.
-    pub fn take(
-        &mut self,
-        line: FieldLine<'_>,
-        version: Version,
-        limits: &Limits,
-    ) -> Result<(), Refusal> {
-        if line.is("Host") {
-            // RFC 9112, section 3.2: 400 to a second Host and to a value that is not a host.
-            if mem::replace(&mut self.host_given, true) {
-                return Err(Refusal::HostRepeated);
-            }
-            if !is_host(line.value) {
-                return Err(Refusal::Host);
-            }
-        } else if line.is("Content-Length") {
-            self.framing.content_length(line.value, limits)?;
-        } else if line.is("Transfer-Encoding") {
-            self.framing.transfer_encoding(line.value, version)?;
-        } else if line.is("Expect") && version == Version::Http11 {
-            // RFC 9110, section 10.1.1: HTTP/1.0 knows no expectations, and there we know none.
-            if !line.value.eq_ignore_ascii_case(b"100-continue") {
-                return Err(Refusal::Expectation);
-            }
-            self.expects_continue = true;
+    /// RFC 9112, section 3.2: 400 to a second Host and to a value that is not a host.
+    pub fn host(&mut self, is_host: bool) -> Result<(), Refusal> {
+        if mem::replace(&mut self.host_given, true) {
+            return Err(Refusal::HostRepeated);
         }
+        if is_host { Ok(()) } else { Err(Refusal::Host) }
+    }
+
+    /// RFC 9112, sections 6.2 and 6.3: a row of digits, once.
+    pub fn content_length(&mut self, value: &[u8], limits: &Limits) -> Result<(), Refusal> {
+        self.framing.content_length(value, limits)
+    }
+
+    /// RFC 9112, sections 6.1 and 6.3: chunked, once and last.
+    pub fn transfer_encoding(&mut self, value: &[u8], version: Version) -> Result<(), Refusal> {
+        self.framing.transfer_encoding(value, version)
+    }
+
+    /// RFC 9110, section 10.1.1: HTTP/1.0 knows no expectations, and there we know none.
+    pub fn expect(&mut self, value: &[u8], version: Version) -> Result<(), Refusal> {
+        if version == Version::Http10 {
+            return Ok(());
+        }
+        if !value.eq_ignore_ascii_case(b"100-continue") {
+            return Err(Refusal::Expectation);
+        }
+        self.expects_continue = true;
         Ok(())
     }
 

@@ -76,7 +76,7 @@ fn split_path(target: &[u8]) -> Result<&[u8], Refusal> {
 
 /// RFC 9112, section 3.2, and RFC 3986, section 3.2.2: a name or an address, then perhaps a colon
 /// and a port. All of it may be empty, which is what a client without an authority sends.
-pub(super) fn is_host(text: &[u8]) -> bool {
+pub fn is_host(text: &[u8]) -> bool {
     let (host_is_good, port) = if let [b'[', rest @ ..] = text {
         let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
         (is_ipv6(&rest[..end]), &rest[end + 1..])
