@@ -145,15 +145,26 @@ impl Reader {
         unread: &'a mut [u8],
         limits: &Limits,
     ) -> Result<Parsed<'a>, Refusal> {
-        while !matches!(self.stage, Stage::End) {
+        if let Stage::Start = self.stage
+            && let Some(Recognised { framing, len, resized }) =
+                self.familiar.recognise(unread, limits)
+        {
+            if let Some((span, len)) = resized {
+                self.head.resize(span, len);
+            }
+            self.enter_body(len, framing);
+        }
+        let consumed = loop {
+            if let Some(end) = self.end(unread) {
+                break end;
+            }
             match self.step(unread, limits) {
                 Ok(()) => {}
                 Err(Stop::NeedMore) => return Ok(self.need_more(unread)),
                 Err(Stop::Refused(refusal)) => return Err(refusal),
             }
-        }
-        self.stage = Stage::Start;
-        let consumed = mem::take(&mut self.position);
+        };
+        (self.stage, self.position) = (Stage::Start, 0);
         Ok(Parsed::Complete { request: self.head.request(unread, self.body), consumed })
     }
 
@@ -162,19 +173,26 @@ impl Reader {
         !matches!(self.stage, Stage::Start) && self.head.is_bodiless
     }
 
+    /// Where the request ends, if it ends here.
+    fn end(&mut self, unread: &[u8]) -> Option<usize> {
+        match self.stage {
+            Stage::Sized { body_len } if body_len <= unread.len() - self.position => {
+                self.body.end = self.body.start + body_len;
+                Some(self.body.end)
+            }
+            Stage::End => Some(self.position),
+            _ => None,
+        }
+    }
+
     /// Reads a part of the head or of the body, or stops without a trace where it is not all there.
+    #[inline(never)]
     fn step(&mut self, unread: &mut [u8], limits: &Limits) -> Result<(), Stop> {
         let (head, position) = (&mut self.head, self.position);
         let mut cursor = Cursor::new(&unread[position..]);
         match &mut self.stage {
             Stage::Start => {
-                if let Some(Recognised { head, framing, len }) =
-                    self.familiar.recognise(unread, limits)
-                {
-                    self.head = head;
-                    self.enter_body(len, framing);
-                    return Ok(());
-                }
+                self.familiar.forget();
                 *head = Head::default();
                 // RFC 9112, section 2.2: an empty line behind the last body is forgiven.
                 if cursor.peek()? == b'\r' {
@@ -201,20 +219,10 @@ impl Reader {
                 cursor = Cursor::new(&unread[self.position..]);
                 if let Some(framing) = fields.read_line(head, &mut cursor, unread, limits)? {
                     let (head_len, digits) = (self.position + cursor.position(), fields.digits);
-                    self.familiar.remember(&unread[..head_len], *head, framing, digits, limits);
+                    self.familiar.remember(&unread[..head_len], framing, digits, limits);
                     self.enter_body(head_len, framing);
                     return Ok(());
                 }
-            }
-            Stage::Sized { body_len } => {
-                let end = position + *body_len;
-                if unread.len() < end {
-                    return Err(Stop::NeedMore);
-                }
-                self.body.end = end;
-                self.position = end;
-                self.stage = Stage::End;
-                return Ok(());
             }
             Stage::Chunked(chunks) => match chunks.step(&mut cursor, limits)? {
                 Chunk::Framing => {}
@@ -227,7 +235,8 @@ impl Reader {
                 }
                 Chunk::End => self.stage = Stage::End,
             },
-            Stage::End => {}
+            // More of it has to come, or there is no more of it.
+            Stage::Sized { .. } | Stage::End => return Err(Stop::NeedMore),
         }
         self.position += cursor.position();
         Ok(())

@@ -8,7 +8,7 @@
 
 use craft1_phase1::http::{Framing, Limits};
 
-use super::head::{Head, Span};
+use super::head::Span;
 
 /// A longer head is not remembered, so that a connection that waits holds little memory.
 const HEAD_BYTES_MAX: usize = 1024;
@@ -17,74 +17,83 @@ const HEAD_BYTES_MAX: usize = 1024;
 /// needs more is not one of metrics.
 const DIGITS_MAX: usize = 9;
 
-/// A head and what it meant.
+/// The bytes of a head, and what they said about the body. The rest of their meaning lies with the
+/// reader, which keeps it as long as they are remembered.
 #[derive(Debug, Default)]
 pub(super) struct Familiar {
     bytes: Vec<u8>,
     memory: Option<Memory>,
 }
 
-/// What the bytes mean.
 #[derive(Debug, Clone, Copy)]
 struct Memory {
     limits: Limits,
-    head: Head,
     framing: Framing,
-    /// The digits of Content-Length; behind the last byte where there is none.
+    /// The digits of Content-Length; nothing, behind the last byte, where there is none.
     digits: Span,
 }
 
 /// A head that was not read, because it is known.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Recognised {
-    pub(super) head: Head,
+    /// Where the body ends.
     pub(super) framing: Framing,
-    /// Its length, in bytes.
+    /// The length of the head, in bytes.
     pub(super) len: usize,
+    /// Which bytes became how many, where it is not the same number.
+    pub(super) resized: Option<(Span, usize)>,
 }
 
 impl Familiar {
+    /// Another head is being read.
+    pub(super) fn forget(&mut self) {
+        self.memory = None;
+    }
+
     /// Remembers a head that was read under these limits.
     pub(super) fn remember(
         &mut self,
         bytes: &[u8],
-        head: Head,
         framing: Framing,
         digits: Option<Span>,
         limits: &Limits,
     ) {
-        self.memory = None;
         // With more digits it must still be within the limits, whichever line they count for.
-        let bytes_at_most = bytes.len() + DIGITS_MAX;
         let bytes_max = HEAD_BYTES_MAX.min(limits.line_bytes).min(limits.head_bytes);
-        if bytes_at_most <= bytes_max {
+        if bytes.len() + DIGITS_MAX <= bytes_max {
             self.bytes.clear();
             self.bytes.extend_from_slice(bytes);
             let digits = digits.unwrap_or(Span::of_nothing_at(bytes.len()));
-            self.memory = Some(Memory { limits: *limits, head, framing, digits });
+            self.memory = Some(Memory { limits: *limits, framing, digits });
         }
     }
 
-    /// Whether `unread` begins with the head that is remembered.
-    pub(super) fn recognise(&self, unread: &[u8], limits: &Limits) -> Option<Recognised> {
-        let Memory { limits: known_limits, head, framing, digits } = self.memory.as_ref()?;
+    /// Whether `unread` begins with the head that is remembered, which from now on has the digits
+    /// that stand there.
+    pub(super) fn recognise(&mut self, unread: &[u8], limits: &Limits) -> Option<Recognised> {
+        let Memory { limits: known_limits, framing, digits } = self.memory.as_mut()?;
         let (before, behind) = (&self.bytes[..digits.start], &self.bytes[digits.end..]);
         let rest = unread.strip_prefix(before)?;
         if limits != known_limits {
             return None;
         }
         if digits.len() == 0 {
-            return Some(Recognised { head: *head, framing: *framing, len: before.len() });
+            let (framing, len) = (*framing, before.len());
+            return Some(Recognised { framing, len, resized: None });
         }
         let (body_len, digits_len) = leading_number(rest)?;
         if body_len > limits.body_bytes || !rest[digits_len..].starts_with(behind) {
             return None;
         }
-        Some(Recognised {
-            head: head.with_resized(*digits, digits_len),
-            framing: Framing::Length(body_len),
-            len: before.len() + digits_len + behind.len(),
-        })
+        let (framing, len) = (Framing::Length(body_len), before.len() + digits_len + behind.len());
+        let mut resized = None;
+        if digits_len != digits.len() {
+            resized = Some((*digits, digits_len));
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&unread[..len]);
+            digits.end = digits.start + digits_len;
+        }
+        Some(Recognised { framing, len, resized })
     }
 }
 

@@ -155,21 +155,16 @@ impl Head {
         };
     }
 
-    /// The same head, had the bytes of `span` been so many.
-    pub(super) fn with_resized(mut self, span: Span, len: usize) -> Self {
-        if len != span.len() {
-            for lent in &mut self.lent {
-                if let Lent::Given(value) = lent
-                    && value.start >= span.end
-                {
-                    *value = Span {
-                        start: value.start - span.len() + len,
-                        end: value.end - span.len() + len,
-                    };
-                }
+    /// Makes it the same head with so many bytes in place of those of `resized`.
+    pub(super) fn resize(&mut self, resized: Span, len: usize) {
+        for lent in &mut self.lent {
+            if let Lent::Given(value) = lent
+                && value.start >= resized.end
+            {
+                value.start = value.start - resized.len() + len;
+                value.end = value.end - resized.len() + len;
             }
         }
-        self
     }
 
     /// The request that this is the head of.
