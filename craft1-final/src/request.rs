@@ -283,3 +283,6 @@ impl Stage {
         matches!(self, Self::Sized { .. } | Self::Chunked(_))
     }
 }
+
+#[cfg(test)]
+mod tests;

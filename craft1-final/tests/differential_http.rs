@@ -47,6 +47,36 @@ fn a_million_mutants_mean_what_they_mean_to_phase_1() {
     check(2, MANY);
 }
 
+/// A head that came before is not read again. These come behind the request that they are made of, so
+/// they are nearly known.
+#[test]
+fn mutants_behind_their_original_mean_what_they_mean_to_phase_1() {
+    let originals = [
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nX-Client-Id: b\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nContent-Length: 10 \r\nHost: a\r\n\r\n0123456789",
+        "GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\n\r\n",
+        "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    ];
+    let mut mutator = Mutator::new(3, NUMBERS);
+    let mut met = BTreeSet::new();
+    for number in 0..SOME {
+        let original = originals[number % originals.len()].as_bytes();
+        let mutant = mutator.mutant(&[original.to_vec()]);
+        let stream = [original, &mutant, original].concat();
+        let behind = &stream[original.len()..];
+        let outcome = panic::catch_unwind(|| {
+            [said([stream.as_slice()]), said([original, behind]), said(stream.chunks(7))]
+        });
+        let said = outcome.unwrap_or_else(|_| panic!("mutant {number}: {}", mutant.escape_ascii()));
+        met.insert(said[0].iter().filter(|it| matches!(it, Said::Complete(_))).count());
+    }
+    assert!(met.is_superset(&(1..=4).collect()), "requests that were complete: {met:?}");
+}
+
+/// What a length may be changed into.
+const NUMBERS: &[&[u8]] =
+    &[b"0", b"1", b"9", b"00", b"64", b"65", b"999999999", b" ", b"x", b"\r\n"];
+
 /// Tries so many mutants, and returns what was met on the way.
 fn check(seed: u64, count: usize) -> BTreeSet<String> {
     let (corpus, mut mutator) = (corpus(), Mutator::new(seed, phase1_corpus::DICTIONARY));

@@ -106,3 +106,81 @@ fn leading_number(bytes: &[u8]) -> Option<(usize, usize)> {
     let number = digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
     (digits_len > 0).then_some((number, digits_len))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] = b"POST / HTTP/1.1\r\nContent-Length: 12\r\nA: b\r\n\r\n";
+    const DIGITS: Span = Span { start: 33, end: 35 };
+
+    fn familiar(limits: &Limits) -> Familiar {
+        let mut familiar = Familiar::default();
+        familiar.remember(HEAD, Framing::Length(12), Some(DIGITS), limits);
+        familiar
+    }
+
+    fn with_length(length: &str) -> Vec<u8> {
+        let head = str::from_utf8(HEAD).unwrap();
+        head.replace("12", length).into_bytes()
+    }
+
+    #[test]
+    fn only_the_digits_may_be_others() {
+        let limits = Limits::default();
+        for (length, body_len) in [("12", 12), ("99", 99), ("1", 1), ("000000007", 7), ("8", 8)] {
+            let bytes = with_length(length);
+            let recognised = familiar(&limits).recognise(&bytes, &limits).unwrap();
+            let resized = (length.len() != 2).then_some((DIGITS, length.len()));
+            let (framing, len) = (Framing::Length(body_len), bytes.len());
+            assert_eq!(recognised, Recognised { framing, len, resized }, "{length}");
+        }
+        for other in
+            ["", "x", "-1", "1x", " 12", "12 ", "0000000007", "1048577", "99999999999999999999"]
+        {
+            let bytes = with_length(other);
+            assert_eq!(familiar(&limits).recognise(&bytes, &limits), None, "{other:?}");
+        }
+        for at in (0..HEAD.len()).filter(|at| !(DIGITS.start..DIGITS.end).contains(at)) {
+            let mut bytes = HEAD.to_vec();
+            bytes[at] ^= 0x20;
+            assert_eq!(familiar(&limits).recognise(&bytes, &limits), None, "another byte at {at}");
+            assert_eq!(familiar(&limits).recognise(&HEAD[..at], &limits), None, "{at} bytes of it");
+        }
+    }
+
+    #[test]
+    fn new_digits_take_the_place_of_the_old_ones() {
+        let (limits, mut known) = (Limits::default(), familiar(&Limits::default()));
+        for length in ["12", "345", "6", "6", "78", "12"] {
+            let recognised = known.recognise(&with_length(length), &limits).unwrap();
+            assert_eq!(recognised.framing, Framing::Length(length.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_head_near_a_limit_is_not_remembered() {
+        let just_right = HEAD.len() + DIGITS_MAX;
+        for (bytes_max, is_known) in [(just_right, true), (just_right - 1, false)] {
+            for limits in [
+                Limits { line_bytes: bytes_max, ..Limits::default() },
+                Limits { head_bytes: bytes_max, ..Limits::default() },
+            ] {
+                let recognised = familiar(&limits).recognise(HEAD, &limits);
+                assert_eq!(recognised.is_some(), is_known, "{limits:?}");
+            }
+        }
+        let limits = Limits::default();
+        let mut known = Familiar::default();
+        let long = [&HEAD[..HEAD.len() - 2], &[b'a'; HEAD_BYTES_MAX]].concat();
+        known.remember(&long, Framing::Length(12), Some(DIGITS), &limits);
+        assert_eq!(known.recognise(&long, &limits), None);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_known() {
+        let (limits, mut known) = (Limits::default(), familiar(&Limits::default()));
+        known.forget();
+        assert_eq!(known.recognise(HEAD, &limits), None);
+    }
+}

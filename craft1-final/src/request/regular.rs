@@ -123,3 +123,88 @@ const fn controls(word: u64) -> u64 {
 const fn splat(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; WORD_BYTES])
 }
+
+#[cfg(test)]
+mod tests {
+    use craft1_phase1::http::cursor::{Cursor, is_token_byte};
+    use craft1_phase1::http::head::read_target;
+    use craft1_phase1::http::{Limits, target};
+
+    use super::*;
+
+    #[test]
+    fn a_control_character_is_found_wherever_it_stands() {
+        for len in 0..20 {
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'x'; len];
+                    bytes[at] = byte;
+                    let expected = if byte.is_ascii_control() { at } else { len };
+                    assert_eq!(plain_len(&bytes), expected, "{byte:#x} at {at} of {len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_is_found_whatever_stands_behind_it() {
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let bytes = [b'x', first, second, b'x', b'x', b'x', b'x', b'x', b'\r'];
+                let expected = bytes.iter().position(u8::is_ascii_control).unwrap();
+                assert_eq!(plain_len(&bytes), expected, "{first:#x} {second:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_tables_hold_no_byte_that_the_rules_refuse() {
+        for byte in 0..=u8::MAX {
+            let index = usize::from(byte);
+            assert_eq!(TOKEN_BYTES[index], is_token_byte(byte), "{byte:#x}");
+            let line = [b"/", &[byte], VERSION].concat();
+            let target = read_target(&mut Cursor::new(&line), b"GET", &Limits::default());
+            assert!(!PATH_BYTES[index] || target.is_ok(), "{byte:#x}");
+            assert!(!HOST_BYTES[index] || target::is_host(&[byte]), "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_regular_host_is_a_host() {
+        for host in ["", "localhost", "127.0.0.1:8080", "a:"] {
+            assert!(is_host(host.as_bytes()) && target::is_host(host.as_bytes()), "{host}");
+        }
+        for other in ["[::1]", "a:b", "a:1:2", "a b", "a%41"] {
+            assert!(!is_host(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_odd_line_is_left_to_the_rules() {
+        let line = request_line(b"PUT /a-b/c.d HTTP/1.1\r\nH");
+        assert_eq!(line, Some(RequestLine { method: b"PUT", path: b"/a-b/c.d", len: 23 }));
+        for odd in [
+            "GET /a?b HTTP/1.1\r\n",
+            "GET * HTTP/1.1\r\n",
+            "GET a HTTP/1.1\r\n",
+            "CONNECT /a HTTP/1.1\r\n",
+            "GET /a HTTP/1.0\r\n",
+            "GET /a HTTP/1.1\n",
+            "GET  /a HTTP/1.1\r\n",
+            " /a HTTP/1.1\r\n",
+            "ABCDEFGHIJKLMNOPQ /a HTTP/1.1\r\n",
+            "GET /a HTTP/1.1\r",
+            "GET",
+            "",
+        ] {
+            assert_eq!(request_line(odd.as_bytes()), None, "{odd:?}");
+        }
+        let (line, len) = field_line(b"A: b c \r\n\r\n").unwrap();
+        assert_eq!((line, len), (FieldLine { name: b"A", value: b"b c" }, 7));
+        for odd in
+            ["A : b\r\n", "A: b\tc\r\n", ": b\r\n", "A: b\n", "A: b\r", "A: b", "A", "\r\n", ""]
+        {
+            assert_eq!(field_line(odd.as_bytes()), None, "{odd:?}");
+        }
+    }
+}

@@ -39,6 +39,34 @@ const CASES_PER_THREAD: usize = 8;
 /// If a verdict is wrong: each of them is named.
 #[track_caller]
 pub fn check(address: SocketAddr, has_keep_alive: bool) {
+    check_all(has_keep_alive, |case| {
+        let wrong = |piece_len| {
+            verdict(case, has_keep_alive, piece_len, &exchange(address, &bytes(case), piece_len))
+        };
+        [bytes(case).len(), 1].into_iter().try_for_each(wrong)
+    });
+}
+
+/// Tries every scored case at a reader of requests, in one piece, byte by byte, and cut in two at
+/// every place. `statuses` says what a server with this reader would answer, one status a request,
+/// while the client keeps its side open; a request that is good in its form gets 200.
+///
+/// # Panics
+/// If a verdict is wrong: each of them is named.
+#[track_caller]
+pub fn check_reader(statuses: impl Fn(&[&[u8]]) -> Vec<u16> + Sync) {
+    check_all(true, |case| {
+        let bytes = bytes(case);
+        verdict(case, true, 1, &statuses(&bytes.chunks(1).collect::<Vec<_>>()))?;
+        (0..=bytes.len()).try_for_each(|first_len| {
+            let (first, second) = bytes.split_at(first_len);
+            verdict(case, true, first_len, &statuses(&[first, second]))
+        })
+    });
+}
+
+#[track_caller]
+fn check_all(has_keep_alive: bool, try_case: impl Fn(&Value) -> Result<(), String> + Sync) {
     let Ok(suite) = fs::read_to_string(Path::new(SUITE)) else {
         println!("{SCORED} cases skipped: suite not present at {SUITE}");
         return;
@@ -46,7 +74,7 @@ pub fn check(address: SocketAddr, has_keep_alive: bool) {
     let cases: Vec<Value> = serde_json::from_str(&suite).expect("the suite is JSON");
     let scored: Vec<_> = cases.iter().filter(|case| case["expect"] != "either").collect();
     assert_eq!(scored.len(), SCORED, "another number is another suite");
-    let wrong = |case: &&Value| verdict(case, address, has_keep_alive).err();
+    let wrong = |case: &&Value| try_case(case).err();
     let failures: Vec<String> = thread::scope(|scope| {
         let threads: Vec<_> = scored
             .chunks(CASES_PER_THREAD)
@@ -60,29 +88,35 @@ pub fn check(address: SocketAddr, has_keep_alive: bool) {
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
 }
 
-fn verdict(case: &Value, address: SocketAddr, has_keep_alive: bool) -> Result<(), String> {
+fn bytes(case: &Value) -> Vec<u8> {
     let text = case["bytes_latin1"].as_str().expect("bytes");
     let latin1 = |it: char| u8::try_from(u32::from(it)).expect("one byte");
-    let bytes: Vec<u8> = text.chars().map(latin1).collect();
+    text.chars().map(latin1).collect()
+}
+
+/// What is wrong with these answers to the case, of which `piece_len` bytes were sent first.
+fn verdict(
+    case: &Value,
+    has_keep_alive: bool,
+    piece_len: usize,
+    statuses: &[u16],
+) -> Result<(), String> {
     let id = case["id"].as_str().expect("an id");
     let messages = case["messages"].as_u64().and_then(|count| usize::try_from(count).ok());
     let messages = messages.expect("a count");
     let expected = if NEED_KEEP_ALIVE.contains(&id) && !has_keep_alive { 1 } else { messages };
-    for piece_len in [bytes.len(), 1] {
-        let statuses = exchange(address, &bytes, piece_len);
-        let good = statuses.iter().take_while(|it| !FRAMING_ERRORS.contains(it)).count();
-        let is_right = match case["expect"].as_str() {
-            Some("accept") if case["exact"] == true => good == expected && statuses.len() == good,
-            Some("accept") => good >= expected,
-            Some("reject") => good <= messages && statuses.get(good).is_some_and(|it| *it >= 400),
-            Some("wait") => statuses.is_empty() || statuses[0] != 400,
-            other => return Err(format!("{id}: unknown verdict {other:?}")),
-        };
-        if !is_right {
-            return Err(format!("{id}, {piece_len} bytes a piece: {statuses:?} to {text:?}"));
-        }
+    let good = statuses.iter().take_while(|it| !FRAMING_ERRORS.contains(it)).count();
+    let is_right = match case["expect"].as_str() {
+        Some("accept") if case["exact"] == true => good == expected && statuses.len() == good,
+        Some("accept") => good >= expected,
+        Some("reject") => good <= messages && statuses.get(good).is_some_and(|it| *it >= 400),
+        Some("wait") => statuses.is_empty() || statuses[0] != 400,
+        other => return Err(format!("{id}: unknown verdict {other:?}")),
+    };
+    if is_right {
+        return Ok(());
     }
-    Ok(())
+    Err(format!("{id}, {piece_len} bytes first: {statuses:?} to {}", case["bytes_latin1"]))
 }
 
 /// The statuses that come back while our side stays open: a broken request is to be refused for
@@ -130,11 +164,12 @@ mod tests {
         ] {
             let case = json!({ "id": "x", "bytes_latin1": "GET / HTTP/1.1\r\n\r\n",
                                "expect": expect, "messages": messages });
+            let verdict = |address| verdict(&case, true, 1, &exchange(address, &bytes(&case), 1));
             for address in right {
-                assert_eq!(verdict(&case, address, true), Ok(()), "{case}");
+                assert_eq!(verdict(address), Ok(()), "{case}");
             }
             for address in wrong {
-                assert!(verdict(&case, address, true).is_err(), "{case}");
+                assert!(verdict(address).is_err(), "{case}");
             }
         }
     }
@@ -144,7 +179,8 @@ mod tests {
         let ok = server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         let case = json!({ "id": NEED_KEEP_ALIVE[0], "bytes_latin1": "GET / HTTP/1.1\r\n\r\n",
                            "expect": "accept", "messages": 2 });
-        assert_eq!(verdict(&case, ok, false), Ok(()));
-        assert!(verdict(&case, ok, true).is_err());
+        let statuses = exchange(ok, &bytes(&case), 1);
+        assert_eq!(verdict(&case, false, 1, &statuses), Ok(()));
+        assert!(verdict(&case, true, 1, &statuses).is_err());
     }
 }
