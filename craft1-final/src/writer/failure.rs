@@ -1,0 +1,118 @@
+//! What can go wrong with the data file, and what to do about it.
+//!
+//! What always holds: whoever reads a failure learns which step the system refused, why, and what
+//! would help. It never says that something has to be restarted, because nothing has: the writer
+//! tries again by itself.
+
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, ErrorKind};
+
+/// What the writer wanted of the data file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// To append lines.
+    Write,
+    /// To bring them to the disk.
+    Sync,
+    /// To take back what a failed write left behind.
+    Cut,
+    /// To close the segment.
+    Close,
+    /// To begin a new one.
+    Begin,
+    /// To delete the oldest closed one.
+    Delete,
+}
+
+impl Step {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Write, Self::Sync, Self::Cut, Self::Close, Self::Begin, Self::Delete];
+
+    /// For a label.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Sync => "sync",
+            Self::Cut => "cut",
+            Self::Close => "close",
+            Self::Begin => "begin",
+            Self::Delete => "delete",
+        }
+    }
+
+    const fn refused(self) -> &'static str {
+        match self {
+            Self::Write => "the data file cannot be written",
+            Self::Sync => "the data file cannot be synced",
+            Self::Cut => "the data file cannot be cut behind its last whole line",
+            Self::Close => "the data file cannot be closed as a segment",
+            Self::Begin => "no new data file can be begun",
+            Self::Delete => "the oldest closed segment cannot be deleted",
+        }
+    }
+}
+
+/// A step that failed, with the system's own error for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", step.refused())]
+pub(super) struct Failed {
+    pub(super) step: Step,
+    pub(super) error: io::Error,
+}
+
+impl Failed {
+    /// For `map_err`.
+    pub(super) fn at(step: Step) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self { step, error }
+    }
+
+    /// What is shown of it.
+    pub(super) fn failure(&self) -> Failure {
+        Failure { step: self.step, kind: self.error.kind() }
+    }
+}
+
+/// Why nothing is stored at the moment, and what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// What was refused.
+    pub step: Step,
+    /// Why.
+    pub kind: ErrorKind,
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { step, kind } = self;
+        let advice = advice(*kind);
+        write!(f, "{} ({kind}): {advice}; it is tried again by itself", step.refused())
+    }
+}
+
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or lower --retain",
+        ErrorKind::FileTooLarge => "allow larger files (ulimit -f) or lower --segment-bytes",
+        ErrorKind::ReadOnlyFilesystem => "mount the file system writable",
+        ErrorKind::PermissionDenied => "let the server write to the folder of the data file",
+        _ => "look at the disk and at the system's log",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_was_refused_and_what_to_do() {
+        let failure = Failure { step: Step::Write, kind: ErrorKind::StorageFull };
+        let expected = "the data file cannot be written (no storage space): \
+                        free some space or lower --retain; it is tried again by itself";
+        assert_eq!(failure.to_string(), expected);
+        for step in Step::ALL {
+            let failed = Failed::at(step)(ErrorKind::PermissionDenied.into());
+            assert!(failed.failure().to_string().contains(step.refused()));
+            assert!(failed.to_string().ends_with(": permission denied"), "{failed}");
+        }
+    }
+}
