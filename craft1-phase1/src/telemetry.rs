@@ -93,6 +93,11 @@ impl Telemetry {
         Some(OpenConnection(self))
     }
 
+    /// How many connections are open.
+    pub fn open_connections(&self) -> usize {
+        self.open_connections.load(Relaxed)
+    }
+
     /// Everything, as Prometheus text. How far the metrics have come is known by whoever stores them.
     pub fn render(&self, health: Health) -> String {
         let mut text = String::new();
@@ -117,7 +122,7 @@ impl Telemetry {
             ),
             (
                 "open_connections",
-                self.open_connections.load(Relaxed) as u64,
+                self.open_connections() as u64,
                 "Connections that are open.",
             ),
         ] {

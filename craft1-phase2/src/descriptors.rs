@@ -13,24 +13,27 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this process may open {allowed} files and may need {wanted}: beyond that, clients wait \
-     without an answer (raise the limit, as with ulimit -n {wanted}, or lower --backlog)"
+     without an answer (raise the limit, as with ulimit -n {wanted}, or lower {bound})"
 )]
 pub struct TooFew {
     /// How many there can be.
     pub allowed: u64,
     /// How many there should be.
     pub wanted: u64,
+    /// The option that most of them are for.
+    pub bound: &'static str,
 }
 
-/// Sees to it that `wanted` descriptors can be open at once.
-pub fn allow(wanted: u64) -> Result<(), TooFew> {
+/// Sees to it that `wanted` descriptors can be open at once. `bound` is the option that asks for so
+/// many.
+pub fn allow(wanted: u64, bound: &'static str) -> Result<(), TooFew> {
     let limit = getrlimit(Resource::Nofile);
     // Where there is no limit, it is not too low.
     let Some(allowed) = limit.current.filter(|allowed| *allowed < wanted) else { return Ok(()) };
     let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }) {
         Ok(()) if raised == wanted => Ok(()),
-        Ok(()) => Err(TooFew { allowed: raised, wanted }),
-        Err(_) => Err(TooFew { allowed, wanted }),
+        Ok(()) => Err(TooFew { allowed: raised, wanted, bound }),
+        Err(_) => Err(TooFew { allowed, wanted, bound }),
     }
 }

@@ -61,7 +61,7 @@ fn main() -> Result<()> {
     let writer = Writer::open(&place.data_file, json::parse, |damage| eprintln!("{at}: {damage}"))
         .with_context(|| format!("data file {at}"))?;
     let wanted = workers.saturating_add(backlog).saturating_add(OTHER_DESCRIPTORS);
-    if let Err(too_few) = descriptors::allow(wanted as u64) {
+    if let Err(too_few) = descriptors::allow(wanted as u64, "--backlog") {
         eprintln!("{too_few}");
     }
     let telemetry = Telemetry::default();

@@ -1,1 +1,188 @@
-//! To be written.
+//! One connection: hyper reads its requests and writes their answers, one after the other, until
+//! either side is done.
+//!
+//! What always holds: every request gets one answer, in order, and holds nobody else up while it
+//! waits for its body or for the writer. A client holds its connection no longer than the deadlines
+//! allow. Once the server is to stop, what was read is answered, the last answer says that the
+//! connection closes, and an idle connection is closed at once.
+//!
+//! hyper 1 is Sean `McArthur`'s. Between it and the socket stands the [`screen`](crate::screen).
+
+mod request;
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use craft1_phase1::http::response::Content;
+use craft1_phase1::http::{Limits, Response};
+use craft1_phase1::telemetry::Telemetry;
+use craft1_phase1::timeouts::Timeouts;
+use http_body_util::Full;
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::draining::Draining;
+use crate::screen::Screen;
+use crate::screen::passage::Passage;
+
+pub use request::Request;
+
+/// What a client that was answered may go on to send before it is cut off.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a client that was turned away keeps its socket, so that it can read why.
+const DEPARTURE: Duration = Duration::from_millis(200);
+
+/// When a client that was turned away may try again.
+const RETRY_AFTER_S: u32 = 1;
+
+/// How much of what a client goes on to send is thrown away at once.
+const DISCARD_BYTES: usize = 16 * 1024;
+
+/// What holds for every connection of a server.
+#[derive(Debug)]
+pub struct Conditions {
+    /// The bounds on what is read.
+    pub limits: Limits,
+    /// The bounds on how long it takes.
+    pub timeouts: Timeouts,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+    /// Where it is counted.
+    pub telemetry: Telemetry,
+    /// Where the end of the server is seen.
+    pub draining: Draining,
+}
+
+/// Serves one connection from its first byte to its last. `answer` makes a response of each request.
+pub async fn serve<A, F>(
+    stream: TcpStream,
+    peer: IpAddr,
+    conditions: &'static Conditions,
+    answer: A,
+) where
+    A: Fn(Request) -> F,
+    F: Future<Output = Response>,
+{
+    let passage = Arc::new(Passage::default());
+    let screen = Screen::new(stream, Arc::clone(&passage), conditions);
+    let (passage, answer) = (&*passage, &answer);
+    let service = service_fn(|request| async move {
+        let exchange = Exchange { peer, passage, conditions };
+        Ok::<_, Infallible>(exchange.answer(request, answer).await)
+    });
+    let connection = http1::Builder::new()
+        // A client that has sent everything may still want its answers.
+        .half_close(true)
+        // The answers to requests that came together leave together.
+        .pipeline_flush(true)
+        .serve_connection(screen, service);
+    // Looked at once, so that the word wakes this task. The screen sees what it was woken for.
+    let mut draining = pin!(conditions.draining.begun());
+    poll_fn(|cx| Poll::Ready(draining.as_mut().poll(cx).is_ready())).await;
+    // An error is a client that left, or does not take its answer. There is nobody to tell.
+    if let Ok(parts) = connection.without_shutdown().await
+        && let Some(stream) = parts.io.into_unread()
+    {
+        linger(stream, LINGER).await;
+    }
+}
+
+/// Tells a client that there is no room for it.
+pub async fn turn_away(mut stream: TcpStream) {
+    let refusal = Response::unavailable("too many connections", RETRY_AFTER_S);
+    let bytes = refusal.encode(SystemTime::now());
+    // A few hundred bytes always fit into the empty buffer of a new socket.
+    if stream.write_all(&bytes).await.is_ok() {
+        linger(stream, DEPARTURE).await;
+    }
+}
+
+/// Ends a connection whose client has more to send: we stop sending first, and go on reading for a
+/// moment before we close (RFC 9112, section 9.6).
+async fn linger(mut stream: TcpStream, duration: Duration) {
+    let discard = async {
+        stream.shutdown().await?;
+        let mut discarded = Vec::with_capacity(DISCARD_BYTES);
+        while stream.read_buf(&mut discarded).await? > 0 {
+            discarded.clear();
+        }
+        std::io::Result::Ok(())
+    };
+    // Whatever ends it first: a client that is gone, or one that goes on.
+    let _ = timeout(duration, discard).await;
+}
+
+/// A request and its answer.
+#[derive(Debug, Clone, Copy)]
+struct Exchange<'a> {
+    peer: IpAddr,
+    passage: &'a Passage,
+    conditions: &'static Conditions,
+}
+
+impl Exchange<'_> {
+    async fn answer<F: Future<Output = Response>>(
+        self,
+        request: hyper::Request<Incoming>,
+        answer: impl Fn(Request) -> F,
+    ) -> hyper::Response<Full<Bytes>> {
+        let Conditions { telemetry, draining, .. } = self.conditions;
+        let request = self.receive(request).await;
+        let complete = Instant::now();
+        let response = match request {
+            Ok(request) => answer(request).await,
+            Err(refusal) => refusal,
+        };
+        // Counted first, so that a client that asks for the counters finds its last answer there.
+        telemetry.answered(response.status, complete.elapsed());
+        // 411: without a length there seems to be no body, and what follows is most likely one.
+        let may_end = self.passage.has_ended() || draining.has_begun() || response.status == 411;
+        let is_last = self.passage.answer_is_last();
+        encode(response, is_last && may_end)
+    }
+
+    async fn receive(self, request: hyper::Request<Incoming>) -> Result<Request, Response> {
+        if let Some(broken) = self.passage.broken() {
+            return Err(broken.into());
+        }
+        Request::receive(request, self.peer).await.map_err(|error| {
+            // What is not ours is hyper's: its limits on chunks are lower where ours say nothing.
+            let refuse = || Response::error(400, error, None);
+            self.passage.broken().map_or_else(refuse, Response::from)
+        })
+    }
+}
+
+/// A response for hyper, which adds Date and Content-Length. One that `ends` the connection says so
+/// (RFC 9112, section 9.6).
+fn encode(response: Response, ends: bool) -> hyper::Response<Full<Bytes>> {
+    let (media_type, body) = match response.content {
+        Some(Content { media_type, bytes }) => (Some(media_type), bytes.into()),
+        None => (None, Bytes::new()),
+    };
+    let mut encoded = hyper::Response::new(Full::new(body));
+    *encoded.status_mut() =
+        StatusCode::from_u16(response.status).expect("our statuses have three digits");
+    let fields = [
+        (CONTENT_TYPE, media_type.map(HeaderValue::from_static)),
+        (ALLOW, response.allow.map(HeaderValue::from_static)),
+        (RETRY_AFTER, response.retry_after_s.map(HeaderValue::from)),
+        (CONNECTION, ends.then_some(HeaderValue::from_static("close"))),
+    ];
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    encoded.headers_mut().extend(fields);
+    encoded
+}

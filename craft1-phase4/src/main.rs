@@ -1,3 +1,180 @@
-//! Under construction.
+//! Craft 1, phase 4: puts the layers together. Each `use` says where a layer was born.
 
-fn main() {}
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use craft1_phase1::http::Response;
+use craft1_phase1::program::{Bounds, Place, now, positive_count, positive_duration, say};
+use craft1_phase1::service::{Decision, Service};
+use craft1_phase1::shutdown::Shutdown;
+use craft1_phase1::telemetry::Telemetry;
+use craft1_phase2::rate_limit::{Algorithm, Limit, Limiter};
+use craft1_phase2::{admission, descriptors, readiness};
+use craft1_phase3::{json, line};
+use craft1_phase4::ack::Ack;
+use craft1_phase4::connection::{self, Conditions, Request};
+use craft1_phase4::draining::Draining;
+use craft1_phase4::obstacle::Obstacle;
+use craft1_phase4::server::{self, Threads};
+use craft1_phase4::writer::{self, Writer};
+
+/// Takes metrics over HTTP and appends them to a file: asynchronously, over connections that are
+/// used again, with one writer for all of them.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Options {
+    #[command(flatten)]
+    place: Place,
+    /// Threads that serve connections [default: as many as there are processors]
+    #[arg(long, value_name = "COUNT")]
+    threads: Option<NonZeroUsize>,
+    /// Connections that may be open; one more gets 503
+    #[arg(long, value_name = "COUNT", default_value_t = 16_384, value_parser = positive_count)]
+    max_connections: usize,
+    /// What a 202 means
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Ack::Stored)]
+    ack: Ack,
+    /// Bytes that may wait to be written; beyond them POST /metrics gets 503
+    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024, value_parser = positive_count)]
+    queue_bytes: usize,
+    /// How the requests of a client are counted
+    #[arg(long, value_enum, value_name = "ALGORITHM", default_value_t = Algorithm::Counter)]
+    limiter: Algorithm,
+    /// Most POST /metrics of one client, by X-Client-Id or else its address; one more gets 429
+    #[arg(long, value_name = "COUNT/WINDOW", default_value = "1000/1s")]
+    limit: Limit,
+    #[command(flatten)]
+    bounds: Bounds,
+    /// Longest time for a connection to wait for its next request; a longer one is closed
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
+    idle_timeout: Duration,
+}
+
+const EXAMPLES: &str = r#"Examples:
+  craft1-phase4 --port 8080 --data-file metrics.jsonl
+  craft1-phase4 --ack durable --threads 4 --limit 10000/1s
+  curl --json '{"name":"cpu_usage","value":85.5}' http://127.0.0.1:8080/metrics
+  curl http://127.0.0.1:8080/ready
+
+Ctrl-C answers the requests that are on their way, and exits. A second Ctrl-C exits at once."#;
+
+/// Beside those of clients: listener, data file, standard streams, and what each thread has.
+const OTHER_DESCRIPTORS: usize = 512;
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let (place, connections_max) = (&options.place, options.max_connections);
+    let listener = place.listen()?;
+    let address = listener.local_address()?;
+    let at = place.data_file.display();
+    let queue = writer::Options {
+        queue_bytes_max: options.queue_bytes,
+        ..writer::Options::new(options.ack)
+    };
+    let writer = Writer::open(&place.data_file, json::parse, queue, |it| eprintln!("{at}: {it}"))
+        .with_context(|| format!("data file {at}"))?;
+    let wanted = connections_max.saturating_add(OTHER_DESCRIPTORS);
+    if let Err(too_few) = descriptors::allow(wanted as u64, "--max-connections") {
+        eprintln!("{too_few}");
+    }
+    let threads = match options.threads {
+        Some(count) => count,
+        None => available_parallelism().context("the number of processors: say --threads")?,
+    };
+    let threads = Threads::start(threads).context("threads")?;
+    let application = Application::new(&options, writer.clone());
+    let conditions = application.conditions;
+    // Before the first line: whoever reads it may send a signal at once.
+    let shutdown = Shutdown::on_signals({
+        let writer = writer.clone();
+        move || {
+            let health = writer.status().health;
+            format!("{} accepted metrics are lost", health.accepted - health.stored)
+        }
+    })?;
+    say(&format!("listening on http://{address}"));
+
+    threads.block_on(async {
+        server::run(listener, &shutdown, &threads, connections_max, conditions, |stream, peer| {
+            let answer = |request| application.answer(request);
+            connection::serve(stream, peer.ip(), conditions, answer)
+        })
+        .await
+    })?;
+    let stored = writer.finish().with_context(|| format!("data file {at}"))?;
+    say(&format!("stopped: wrote {stored} metrics to {at}"));
+    Ok(())
+}
+
+/// The layers that a request passes.
+struct Application {
+    conditions: &'static Conditions,
+    connections_max: usize,
+    limiter: Limiter,
+    writer: Writer,
+}
+
+impl Application {
+    /// It lives as long as the program, so that no request pays for counting who still needs it.
+    fn new(options: &Options, writer: Writer) -> &'static Self {
+        let (limits, timeouts) = options.bounds.split();
+        let conditions = Box::leak(Box::new(Conditions {
+            limits,
+            timeouts,
+            idle_timeout: options.idle_timeout,
+            telemetry: Telemetry::default(),
+            draining: Draining::default(),
+        }));
+        Box::leak(Box::new(Self {
+            conditions,
+            connections_max: options.max_connections,
+            limiter: Limiter::new(options.limiter, options.limit),
+            writer,
+        }))
+    }
+
+    /// Everything up to the writer is computed at once; what is waited for is its word.
+    async fn answer(&self, request: Request) -> Response {
+        match self.decide(&request) {
+            Ok((lines, metrics)) => {
+                drop(request);
+                Service::stored(metrics, self.writer.append(lines, metrics).await)
+            }
+            Err(response) => response,
+        }
+    }
+
+    /// The lines to be stored and how many metrics they are, or the answer to anything else.
+    fn decide(&self, request: &Request) -> Result<(Vec<u8>, usize), Response> {
+        let call = request.call().map_err(|repeated| Response::error(400, repeated, None))?;
+        let refusal = admission::refuse(&self.limiter, &call, request.peer, Instant::now())
+            .or_else(|| readiness::answer(&call, || self.obstacle()));
+        if let Some(response) = refusal {
+            return Err(response);
+        }
+        let (health, telemetry) = (|| self.writer.status().health, || self.render());
+        let service = Service { parse_body: json::parse, health: &health, telemetry: &telemetry };
+        match service.decide(&call) {
+            Decision::Answer(response) => Err(response),
+            Decision::Store(delivery) => {
+                let mut lines = Vec::new();
+                line::encode(&mut lines, &delivery, now());
+                Ok((lines, delivery.batch.len()))
+            }
+        }
+    }
+
+    fn obstacle(&self) -> Option<Obstacle> {
+        Obstacle::find(self.conditions, self.connections_max, self.writer.status().obstacle)
+    }
+
+    fn render(&self) -> String {
+        let mut text = self.conditions.telemetry.render(self.writer.status().health);
+        self.writer.render(&mut text);
+        self.limiter.render(&mut text);
+        text
+    }
+}

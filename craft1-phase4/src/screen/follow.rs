@@ -1,0 +1,206 @@
+//! Where requests begin and end, by the rules of phase 1.
+//!
+//! What always holds: following keeps nothing of a request and allocates nothing, and the verdict is
+//! that of phase 1's reader, however the bytes arrive. What may go on to hyper ends with a whole
+//! head or inside a body, so hyper never waits for the rest of a head: with answers held back for
+//! pipelining it would hold them back until that came.
+
+use craft1_phase1::http::chunked::{Chunk, Chunks};
+use craft1_phase1::http::cursor::{Cursor, Stop};
+use craft1_phase1::http::head::{FieldRules, Section, Version, read_method, read_target, trim};
+use craft1_phase1::http::{Framing, Limits, Refusal};
+use hyper::Uri;
+
+/// Follows the requests of a connection, one behind the other.
+#[derive(Debug)]
+pub(super) struct Follower {
+    limits: Limits,
+    stage: Stage,
+    /// Of the request that is on its way, as far as it is known.
+    is_head: bool,
+    is_last: bool,
+}
+
+/// Which part of a request comes next.
+#[derive(Debug)]
+enum Stage {
+    /// The first one, or the empty line that is forgiven before it.
+    Start,
+    /// The request line, behind that empty line.
+    Line,
+    Fields(Version, Section, FieldRules),
+    Sized(usize),
+    Chunked(Chunks),
+}
+
+/// What some bytes amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// As far as the rules have read. What is behind it is not all there.
+    pub(super) read: usize,
+    /// As much of it may go on.
+    pub(super) released: usize,
+    /// Requests whose heads are among that.
+    pub(super) heads: usize,
+    /// Whether a head or a request has come to its end.
+    pub(super) has_advanced: bool,
+    /// Why nothing goes on behind it, where that is so.
+    pub(super) end: Option<End>,
+}
+
+/// Why no more requests are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The request is the last on its connection: its client says so (RFC 9112, section 9.6), or
+    /// speaks HTTP/1.0.
+    Last,
+    /// A rule is broken.
+    Refused {
+        /// Which.
+        refusal: Refusal,
+        /// Whether the head of the request went on in an earlier piece.
+        is_known: bool,
+    },
+}
+
+/// What a step has come to.
+enum Mark {
+    Within,
+    HeadEnd,
+    RequestEnd,
+}
+
+impl Follower {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, stage: Stage::Start, is_head: false, is_last: false }
+    }
+
+    /// Follows `bytes`, of which `read` were read before: those that were not released then, and
+    /// what has come since. What hyper would not understand as we do is written over in place.
+    pub(super) fn follow(&mut self, bytes: &mut [u8], read: usize) -> Sight {
+        let mut sight = Sight { read, released: 0, heads: 0, has_advanced: false, end: None };
+        // Where the request begins, unless it began in an earlier piece.
+        let mut start = (!self.is_in_body()).then_some(0);
+        while sight.end.is_none() {
+            match self.step(&mut bytes[sight.read..]) {
+                Ok((len, mark)) => {
+                    sight.read += len;
+                    sight.has_advanced |= !matches!(mark, Mark::Within);
+                    match mark {
+                        Mark::Within => {}
+                        Mark::HeadEnd => sight.heads += 1,
+                        Mark::RequestEnd => {
+                            start = Some(sight.read);
+                            sight.end = self.is_last.then_some(End::Last);
+                        }
+                    }
+                }
+                Err(Stop::NeedMore) => break,
+                Err(Stop::Refused(refusal)) => {
+                    sight.heads -= usize::from(start.is_some() && self.is_in_body());
+                    sight.end = Some(End::Refused { refusal, is_known: start.is_none() });
+                    sight.released = start.unwrap_or(0);
+                    return sight;
+                }
+            }
+        }
+        sight.released = if self.is_in_body() { sight.read } else { start.unwrap_or(0) };
+        sight
+    }
+
+    /// Whether nothing of the next request has come. The forgiven empty line is nothing.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.stage, Stage::Start | Stage::Line)
+    }
+
+    /// Whether a head is complete and its body is what is missing.
+    pub(super) fn is_in_body(&self) -> bool {
+        matches!(self.stage, Stage::Sized(..) | Stage::Chunked(_))
+    }
+
+    /// Whether the request is a HEAD request, as far as that is known.
+    pub(super) fn is_head(&self) -> bool {
+        self.is_head
+    }
+
+    /// Reads a line or a piece of the body, or stops without a trace where it is not all there.
+    fn step(&mut self, bytes: &mut [u8]) -> Result<(usize, Mark), Stop> {
+        let mut cursor = Cursor::new(bytes);
+        match &mut self.stage {
+            Stage::Start if cursor.peek()? == b'\r' => {
+                cursor.line_end(Refusal::LineEnd)?;
+                self.stage = Stage::Line;
+                Ok((cursor.position(), Mark::Within))
+            }
+            Stage::Start | Stage::Line => self.request_line(bytes),
+            Stage::Fields(..) => self.field(bytes),
+            Stage::Sized(0) => {
+                self.stage = Stage::Start;
+                Ok((0, Mark::RequestEnd))
+            }
+            Stage::Sized(left) => {
+                let len = cursor.take_up_to(*left)?.len();
+                *left -= len;
+                Ok((len, Mark::Within))
+            }
+            Stage::Chunked(chunks) => match chunks.step(&mut cursor, &self.limits)? {
+                Chunk::Framing | Chunk::Content(_) => Ok((cursor.position(), Mark::Within)),
+                Chunk::End => {
+                    self.stage = Stage::Start;
+                    Ok((cursor.position(), Mark::RequestEnd))
+                }
+            },
+        }
+    }
+
+    /// hyper answers HTTP/1.0 with HTTP/1.0 and does not know 1.2, so it is shown 1.1 in any case
+    /// (RFC 9110, section 2.5).
+    fn request_line(&mut self, bytes: &mut [u8]) -> Result<(usize, Mark), Stop> {
+        let mut cursor = Cursor::new(bytes);
+        let method = read_method(&mut cursor)?;
+        self.is_head = method == b"HEAD";
+        let (_, version) = read_target(&mut cursor, method, &self.limits)?;
+        let (target, len) = (method.len() + 1, cursor.position());
+        let target_end = len - b" HTTP/1.1\r\n".len();
+        if !is_read_by_hyper(&bytes[target..target_end]) {
+            return Err(Refusal::Target.into());
+        }
+        bytes[len - b"1\r\n".len()] = b'1';
+        self.is_last = version == Version::Http10;
+        self.stage = Stage::Fields(version, Section::default(), FieldRules::default());
+        Ok((len, Mark::Within))
+    }
+
+    fn field(&mut self, bytes: &mut [u8]) -> Result<(usize, Mark), Stop> {
+        let Stage::Fields(version, section, rules) = &mut self.stage else {
+            unreachable!("fields stand behind a request line")
+        };
+        let mut cursor = Cursor::new(bytes);
+        let Some(line) = section.field_line(&mut cursor, &self.limits)? else {
+            self.stage = match rules.finish(*version)? {
+                Framing::None => Stage::Sized(0),
+                Framing::Length(body_len) => Stage::Sized(body_len),
+                Framing::Chunked => Stage::Chunked(Chunks::default()),
+            };
+            return Ok((cursor.position(), Mark::HeadEnd));
+        };
+        let len = cursor.position();
+        rules.take(line, *version, &self.limits)?;
+        self.is_last |= line.is("Connection") && has_close(line.value);
+        if *version == Version::Http10 && line.is("Expect") {
+            // RFC 9110, section 10.1.1: it is ignored. Under another name hyper ignores it, too.
+            bytes[0] = b'-';
+        }
+        Ok((len, Mark::Within))
+    }
+}
+
+/// RFC 9110, section 7.6.1: a list of words whose case does not count.
+fn has_close(options: &[u8]) -> bool {
+    options.split(|byte| *byte == b',').any(|option| trim(option).eq_ignore_ascii_case(b"close"))
+}
+
+/// hyper takes every path that phase 1 takes, and is stricter about the host in a URI.
+fn is_read_by_hyper(target: &[u8]) -> bool {
+    target.starts_with(b"/") || Uri::try_from(target).is_ok()
+}
