@@ -79,7 +79,7 @@ fn single<'a>(
 ) -> Result<Option<&'a [u8]>, Repeated> {
     let mut values = fields.get_all(name).iter();
     match (values.next(), values.next()) {
-        (first, None) => Ok(first.map(|value| value.as_bytes())),
+        (first, None) => Ok(first.map(HeaderValue::as_bytes)),
         _ => Err(Repeated(known_as)),
     }
 }

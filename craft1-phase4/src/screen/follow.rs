@@ -1,15 +1,20 @@
 //! Where requests begin and end, by the rules of phase 1.
 //!
 //! What always holds: following keeps nothing of a request and allocates nothing, and the verdict is
-//! that of phase 1's reader, however the bytes arrive. What may go on to hyper ends with a whole
-//! head or inside a body, so hyper never waits for the rest of a head: with answers held back for
-//! pipelining it would hold them back until that came.
+//! that of phase 1's reader, however the bytes arrive; where hyper has a rule that phase 1 has not,
+//! it is a rule here, too. What may go on to hyper ends with a whole head or inside a body, and
+//! hyper refuses nothing of it. Both matter because hyper collects the answers to pipelined requests
+//! until it has read everything: it would not send one of them while it waits for the rest of a
+//! head, and would lose them all at a request that it cannot read.
 
 use craft1_phase1::http::chunked::{Chunk, Chunks};
 use craft1_phase1::http::cursor::{Cursor, Stop};
 use craft1_phase1::http::head::{FieldRules, Section, Version, read_method, read_target, trim};
 use craft1_phase1::http::{Framing, Limits, Refusal};
 use hyper::Uri;
+
+/// Longest trailers, in bytes: what hyper takes of them at most, two line ends less. Beyond it: 431.
+const TRAILER_BYTES_MAX: usize = 16 * 1024 - 4;
 
 /// Follows the requests of a connection, one behind the other.
 #[derive(Debug)]
@@ -143,13 +148,7 @@ impl Follower {
                 *left -= len;
                 Ok((len, Mark::Within))
             }
-            Stage::Chunked(chunks) => match chunks.step(&mut cursor, &self.limits)? {
-                Chunk::Framing | Chunk::Content(_) => Ok((cursor.position(), Mark::Within)),
-                Chunk::End => {
-                    self.stage = Stage::Start;
-                    Ok((cursor.position(), Mark::RequestEnd))
-                }
-            },
+            Stage::Chunked(_) => self.chunk(bytes),
         }
     }
 
@@ -186,6 +185,10 @@ impl Follower {
         };
         let len = cursor.position();
         rules.take(line, *version, &self.limits)?;
+        if line.is("Transfer-Encoding") && !line.value.eq_ignore_ascii_case(b"chunked") {
+            // Empty elements of a list, which hyper takes for another coding.
+            return Err(Refusal::ChunkedNotLast.into());
+        }
         self.is_last |= line.is("Connection") && has_close(line.value);
         if *version == Version::Http10 && line.is("Expect") {
             // RFC 9110, section 10.1.1: it is ignored. Under another name hyper ignores it, too.
@@ -193,6 +196,34 @@ impl Follower {
         }
         Ok((len, Mark::Within))
     }
+
+    fn chunk(&mut self, bytes: &mut [u8]) -> Result<(usize, Mark), Stop> {
+        let Stage::Chunked(chunks) = &mut self.stage else {
+            unreachable!("chunks stand behind a head")
+        };
+        let limits =
+            Limits { head_bytes: self.limits.head_bytes.min(TRAILER_BYTES_MAX), ..self.limits };
+        let mut cursor = Cursor::new(bytes);
+        let chunk = chunks.step(&mut cursor, &limits)?;
+        let len = cursor.position();
+        match chunk {
+            Chunk::Content(_) => {}
+            Chunk::Framing => blank_extensions(&mut bytes[..len]),
+            Chunk::End => {
+                self.stage = Stage::Start;
+                return Ok((len, Mark::RequestEnd));
+            }
+        }
+        Ok((len, Mark::Within))
+    }
+}
+
+/// Extensions are for nobody here, and of white space hyper takes any amount. What it does to a
+/// trailer is nothing to anybody, either.
+fn blank_extensions(line: &mut [u8]) {
+    let start = line.iter().position(|byte| *byte == b';').unwrap_or(line.len());
+    let end = line.len().saturating_sub(b"\r\n".len()).max(start);
+    line[start..end].fill(b' ');
 }
 
 /// RFC 9110, section 7.6.1: a list of words whose case does not count.

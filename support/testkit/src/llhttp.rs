@@ -31,7 +31,7 @@ const FRAMING_ERRORS: [u16; 10] = [400, 408, 411, 413, 414, 417, 421, 431, 501, 
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Cases that one thread tries one after the other.
-const CASES_PER_THREAD: usize = 8;
+const CASES_PER_THREAD: usize = 2;
 
 /// Tries every scored case at the server at `address` and prints the score.
 ///
