@@ -120,11 +120,7 @@ impl Telemetry {
                 self.refused_connections.load(Relaxed),
                 "Connections turned away because there was no room.",
             ),
-            (
-                "open_connections",
-                self.open_connections() as u64,
-                "Connections that are open.",
-            ),
+            ("open_connections", self.open_connections() as u64, "Connections that are open."),
         ] {
             prometheus::number(&mut text, &format!("ingest_{name}"), help, value);
         }

@@ -35,6 +35,7 @@ const DEFAULT_FILTER: &str = "info";
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, clap::Args)]
+#[group(id = "logging")]
 pub struct Options {
     /// Form of the log on standard error; `RUST_LOG=debug` tells more
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]

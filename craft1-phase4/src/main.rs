@@ -1,5 +1,6 @@
 //! Craft 1, phase 4: puts the layers together. Each `use` says where a layer was born.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -8,8 +9,9 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use craft1_phase1::http::Response;
 use craft1_phase1::program::{Bounds, Place, now, positive_count, positive_duration, say};
-use craft1_phase1::service::{Decision, Service};
+use craft1_phase1::service::{Decision, Health, Service};
 use craft1_phase1::shutdown::Shutdown;
+use craft1_phase1::socket::Listener;
 use craft1_phase1::telemetry::Telemetry;
 use craft1_phase2::rate_limit::{Algorithm, Limit, Limiter};
 use craft1_phase2::{admission, descriptors, readiness};
@@ -17,9 +19,13 @@ use craft1_phase3::{json, line};
 use craft1_phase4::ack::Ack;
 use craft1_phase4::connection::{self, Conditions, Request};
 use craft1_phase4::draining::Draining;
+use craft1_phase4::health_checker::{self, HealthChecker, Statuses};
 use craft1_phase4::obstacle::Obstacle;
 use craft1_phase4::server::{self, Threads};
-use craft1_phase4::writer::{self, Writer};
+use craft1_phase4::writer::{self, QUEUE_BYTES_MAX, Writer};
+use craft1_phase4::{exposition, logging};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 /// Takes metrics over HTTP and appends them to a file: asynchronously, over connections that are
 /// used again, with one writer for all of them.
@@ -38,7 +44,7 @@ struct Options {
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Ack::Stored)]
     ack: Ack,
     /// Bytes that may wait to be written; beyond them POST /metrics gets 503
-    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024, value_parser = positive_count)]
+    #[arg(long, value_name = "BYTES", default_value_t = QUEUE_BYTES_MAX, value_parser = positive_count)]
     queue_bytes: usize,
     /// How the requests of a client are counted
     #[arg(long, value_enum, value_name = "ALGORITHM", default_value_t = Algorithm::Counter)]
@@ -51,11 +57,16 @@ struct Options {
     /// Longest time for a connection to wait for its next request; a longer one is closed
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
     idle_timeout: Duration,
+    #[command(flatten)]
+    fleet: health_checker::Options,
+    #[command(flatten)]
+    logging: logging::Options,
 }
 
 const EXAMPLES: &str = r#"Examples:
   craft1-phase4 --port 8080 --data-file metrics.jsonl
   craft1-phase4 --ack durable --threads 4 --limit 10000/1s
+  craft1-phase4 --nodes-file datasets/infrastructure/nodes.csv
   curl --json '{"name":"cpu_usage","value":85.5}' http://127.0.0.1:8080/metrics
   curl http://127.0.0.1:8080/ready
 
@@ -66,7 +77,8 @@ const OTHER_DESCRIPTORS: usize = 512;
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let (place, connections_max) = (&options.place, options.max_connections);
+    options.logging.start()?;
+    let place = &options.place;
     let listener = place.listen()?;
     let address = listener.local_address()?;
     let at = place.data_file.display();
@@ -76,36 +88,51 @@ fn main() -> Result<()> {
     };
     let writer = Writer::open(&place.data_file, json::parse, queue, |it| eprintln!("{at}: {it}"))
         .with_context(|| format!("data file {at}"))?;
-    let wanted = connections_max.saturating_add(OTHER_DESCRIPTORS);
+    let wanted = options.max_connections.saturating_add(OTHER_DESCRIPTORS);
     if let Err(too_few) = descriptors::allow(wanted as u64, "--max-connections") {
         eprintln!("{too_few}");
     }
     let threads = match options.threads {
         Some(count) => count,
-        None => available_parallelism().context("the number of processors: say --threads")?,
+        None => available_parallelism().context("how many processors there are: say --threads")?,
     };
-    let threads = Threads::start(threads).context("threads")?;
-    let application = Application::new(&options, writer.clone());
-    let conditions = application.conditions;
+    let threads = Threads::start(threads)?;
+    let counted = writer.clone();
     // Before the first line: whoever reads it may send a signal at once.
-    let shutdown = Shutdown::on_signals({
-        let writer = writer.clone();
-        move || {
-            let health = writer.status().health;
-            format!("{} accepted metrics are lost", health.accepted - health.stored)
-        }
-    })?;
+    let shutdown = Shutdown::on_signals(move || loss(&counted))?;
     say(&format!("listening on http://{address}"));
 
-    threads.block_on(async {
-        server::run(listener, &shutdown, &threads, connections_max, conditions, |stream, peer| {
-            let answer = |request| application.answer(request);
-            connection::serve(stream, peer.ip(), conditions, answer)
-        })
-        .await
-    })?;
+    threads.block_on(serve(&options, listener, &shutdown, &threads, writer.clone()))?;
     let stored = writer.finish().with_context(|| format!("data file {at}"))?;
     say(&format!("stopped: wrote {stored} metrics to {at}"));
+    Ok(())
+}
+
+/// What is gone when the process ends now.
+fn loss(writer: &Writer) -> String {
+    let Health { accepted, stored, .. } = writer.status().health;
+    format!("{} accepted metrics are lost", accepted - stored)
+}
+
+/// Serves until the first signal, and until everybody inside has an answer.
+async fn serve(
+    options: &Options,
+    listener: Listener,
+    shutdown: &Shutdown,
+    threads: &Threads,
+    writer: Writer,
+) -> Result<()> {
+    let checker = HealthChecker::start(options.fleet.clone());
+    let statuses = checker.as_ref().map(HealthChecker::statuses);
+    let application = Application::new(options, writer, statuses);
+    let (conditions, connections_max) = (application.conditions, options.max_connections);
+    let connection = move |stream: TcpStream, peer: SocketAddr| {
+        connection::serve(stream, peer.ip(), conditions, |it| application.answer(it))
+    };
+    server::run(listener, shutdown, threads, connections_max, conditions, connection).await?;
+    if let Some(checker) = checker {
+        checker.stop().await;
+    }
     Ok(())
 }
 
@@ -115,11 +142,17 @@ struct Application {
     connections_max: usize,
     limiter: Limiter,
     writer: Writer,
+    /// Of the fleet, where one is checked.
+    statuses: Option<watch::Receiver<Statuses>>,
 }
 
 impl Application {
     /// It lives as long as the program, so that no request pays for counting who still needs it.
-    fn new(options: &Options, writer: Writer) -> &'static Self {
+    fn new(
+        options: &Options,
+        writer: Writer,
+        statuses: Option<watch::Receiver<Statuses>>,
+    ) -> &'static Self {
         let (limits, timeouts) = options.bounds.split();
         let conditions = Box::leak(Box::new(Conditions {
             limits,
@@ -133,6 +166,7 @@ impl Application {
             connections_max: options.max_connections,
             limiter: Limiter::new(options.limiter, options.limit),
             writer,
+            statuses,
         }))
     }
 
@@ -175,6 +209,9 @@ impl Application {
         let mut text = self.conditions.telemetry.render(self.writer.status().health);
         self.writer.render(&mut text);
         self.limiter.render(&mut text);
+        if let Some(statuses) = &self.statuses {
+            exposition::render(&statuses.borrow(), &mut text);
+        }
         text
     }
 }

@@ -46,7 +46,7 @@ pub use storage::{DiskFile, Storage};
 
 /// Bytes that may wait to be written: what a disk takes in a fraction of a second, and a machine
 /// with a gigabyte can spare. A disk that is slower than its clients for longer will not catch up.
-const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Requests that may wait to be written. Each may be a task that waits for its verdict, in about a
 /// kilobyte; so together they take no more than a few times what the bytes take.

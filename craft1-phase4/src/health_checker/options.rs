@@ -14,6 +14,7 @@ const DURATION_MAX: Duration = Duration::from_hours(24);
 
 /// Which nodes are checked, and how.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "checks")]
 pub struct Options {
     /// CSV file of nodes to check; read again when it changes; without it nothing is checked
     #[arg(long, value_name = "PATH")]
