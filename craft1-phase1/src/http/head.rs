@@ -158,16 +158,7 @@ impl HeadReader {
         version: Version,
         limits: &Limits,
     ) -> Result<(), Refusal> {
-        let rules = &mut self.rules;
-        if line.is("Host") {
-            rules.host(is_host(line.value))?;
-        } else if line.is("Content-Length") {
-            rules.content_length(line.value, limits)?;
-        } else if line.is("Transfer-Encoding") {
-            rules.transfer_encoding(line.value, version)?;
-        } else if line.is("Expect") {
-            rules.expect(line.value, version)?;
-        }
+        self.rules.take(line, version, limits)?;
         self.fields.0.push(Field { name: ascii(line.name), value: line.value.to_vec() });
         Ok(())
     }
@@ -193,6 +184,29 @@ pub struct FieldRules {
 }
 
 impl FieldRules {
+    /// Takes the next field line, whatever its name.
+    ///
+    /// # Errors
+    /// Where it breaks a rule, by itself or together with those before it.
+    pub fn take(
+        &mut self,
+        line: FieldLine<'_>,
+        version: Version,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        if line.is("Host") {
+            self.host(is_host(line.value))
+        } else if line.is("Content-Length") {
+            self.content_length(line.value, limits)
+        } else if line.is("Transfer-Encoding") {
+            self.transfer_encoding(line.value, version)
+        } else if line.is("Expect") {
+            self.expect(line.value, version)
+        } else {
+            Ok(())
+        }
+    }
+
     /// RFC 9112, section 3.2: 400 to a second Host and to a value that is not a host.
     pub fn host(&mut self, is_host: bool) -> Result<(), Refusal> {
         if mem::replace(&mut self.host_given, true) {
