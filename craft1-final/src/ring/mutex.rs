@@ -53,3 +53,29 @@ impl<T> Ring<T> {
         self.elements.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::ring::claims::{Pop, Push, sequences};
+
+    impl<T> Push<T> for Ring<T> {
+        fn push(&mut self, element: T) -> Result<(), Full<T>> {
+            Ring::push(self, element)
+        }
+    }
+
+    impl<T> Pop<T> for Ring<T> {
+        fn pop(&mut self) -> Option<T> {
+            Ring::pop(self)
+        }
+    }
+
+    #[test]
+    fn a_ring_is_a_bounded_queue() {
+        sequences::a_ring_is_a_bounded_queue(|_start, capacity| {
+            let ring = Ring::new(capacity);
+            (ring.clone(), ring)
+        });
+    }
+}

@@ -37,12 +37,16 @@ use super::sync::{
 #[derive(Debug)]
 pub struct Producer<T> {
     ring: Arc<Ring<T>>,
+    /// As the ring's, which nobody else stores.
+    tail: usize,
 }
 
 /// The side that elements come out of. There is one.
 #[derive(Debug)]
 pub struct Consumer<T> {
     ring: Arc<Ring<T>>,
+    /// As the ring's, which nobody else stores.
+    head: usize,
 }
 
 #[derive(Debug)]
@@ -76,24 +80,23 @@ fn channel_from<T>(start: usize, capacity: usize) -> (Producer<T>, Consumer<T>) 
         head: AtomicUsize::new(start),
         tail: AtomicUsize::new(start),
     });
-    (Producer { ring: Arc::clone(&ring) }, Consumer { ring })
+    (Producer { ring: Arc::clone(&ring), tail: start }, Consumer { ring, head: start })
 }
 
 impl<T> Producer<T> {
     /// Appends an element, or gives it back where the ring is full.
     pub fn push(&mut self, element: T) -> Result<(), Full<T>> {
-        // Only this thread stores it.
-        let tail = self.ring.tail.load(Relaxed);
         // Pairs with the Release store in `pop`: the slots up to there have been read.
         let head = self.ring.head.load(Acquire);
-        if tail.wrapping_sub(head) == self.ring.slots.capacity() {
+        if self.tail.wrapping_sub(head) == self.ring.slots.capacity() {
             return Err(Full(element));
         }
         // SAFETY: the slot at `tail` is ours until `tail` is stored, and there is no other producer.
         // What the consumer did with it is over.
-        unsafe { self.ring.slots.at(tail).write(element) };
+        unsafe { self.ring.slots.at(self.tail).write(element) };
+        self.tail = self.tail.wrapping_add(1);
         // Pairs with the Acquire load in `pop`: the slot is written.
-        self.ring.tail.store(tail.wrapping_add(1), Release);
+        self.ring.tail.store(self.tail, Release);
         Ok(())
     }
 }
@@ -101,18 +104,17 @@ impl<T> Producer<T> {
 impl<T> Consumer<T> {
     /// Takes the oldest element.
     pub fn pop(&mut self) -> Option<T> {
-        // Only this thread stores it.
-        let head = self.ring.head.load(Relaxed);
         // Pairs with the Release store in `push`: the slots up to there are written.
         let tail = self.ring.tail.load(Acquire);
-        if head == tail {
+        if self.head == tail {
             return None;
         }
         // SAFETY: the slot at `head` is ours until `head` is stored, and there is no other consumer.
         // It holds an element, which is not read again, because `head` moves on.
-        let element = unsafe { self.ring.slots.at(head).read() };
+        let element = unsafe { self.ring.slots.at(self.head).read() };
+        self.head = self.head.wrapping_add(1);
         // Pairs with the Acquire load in `push`: the slot is read.
-        self.ring.head.store(head.wrapping_add(1), Release);
+        self.ring.head.store(self.head, Release);
         Some(element)
     }
 }

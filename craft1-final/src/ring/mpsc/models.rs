@@ -1,30 +1,20 @@
 //! Models of the ring for many producers and a consumer that sleeps. They run under loom.
 //!
-//! Where a model has three threads, loom looks at every order with at most [`PREEMPTIONS`] switches
-//! away from a thread that could go on: all orders would take hours, and two such switches reach
-//! nearly every mistake there is (Musuvathi and Qadeer, "Iterative context bounding for systematic
-//! testing of multithreaded programs", 2007).
+//! The consumer sleeps instead of looking again where it can, and no producer tries twice: loom would
+//! have to try how often.
 
 use std::time::Duration;
 
-use loom::thread::{self, yield_now};
+use loom::thread;
 
 use super::{Consumer, Producer, Woken, channel_from};
-use crate::ring::claims::{Census, Element, NEARLY_WRAPPED, models};
-
-/// One more than that paper found to be enough.
-const PREEMPTIONS: usize = 3;
-
-/// Three threads: bounded.
-fn bounded(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(PREEMPTIONS);
-    builder.check(model);
-}
+use crate::ring::claims::models::{self, Outcomes, PREEMPTIONS_MAX, check};
+use crate::ring::claims::{Census, Element, NEARLY_WRAPPED};
+use crate::ring::sync::{Arc, AtomicUsize, Ordering::Relaxed};
 
 #[test]
 fn elements_cross_in_order() {
-    models::elements_cross_in_order(channel_from);
+    models::elements_cross_in_order(PREEMPTIONS_MAX, channel_from);
 }
 
 #[test]
@@ -62,11 +52,11 @@ fn a_push_wakes_a_consumer_that_sleeps() {
 
 #[test]
 fn the_last_producer_wakes_a_consumer_that_sleeps() {
-    bounded(|| {
+    check(PREEMPTIONS_MAX, || {
         let (producer, consumer) = channel_from(NEARLY_WRAPPED, 2);
         let producing = [producer.clone(), producer].map(|it| thread::spawn(|| drop(it)));
         assert_eq!(drain(consumer), []);
-        producing.map(|it| it.join().unwrap());
+        producing.into_iter().for_each(|it| it.join().unwrap());
     });
 }
 
@@ -74,11 +64,24 @@ fn the_last_producer_wakes_a_consumer_that_sleeps() {
 fn nothing_pushed_before_the_end_is_missed() {
     loom::model(|| {
         let (mut producer, consumer) = channel_from(NEARLY_WRAPPED, 2);
+        let producing = thread::spawn(move || producer.push(1).unwrap());
+        assert_eq!(drain(consumer), [1]);
+        producing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_closed_ring_shows_what_its_producers_did() {
+    loom::model(|| {
+        let (producer, mut consumer) = channel_from::<usize>(NEARLY_WRAPPED, 1);
+        let done = Arc::new(AtomicUsize::new(0));
+        let by_producer = Arc::clone(&done);
         let producing = thread::spawn(move || {
-            producer.push(1).unwrap();
-            producer.push(2).unwrap();
+            by_producer.store(1, Relaxed);
+            drop(producer);
         });
-        assert_eq!(drain(consumer), [1, 2]);
+        assert_eq!(consumer.wait(None), Woken::Closed);
+        assert_eq!(done.load(Relaxed), 1);
         producing.join().unwrap();
     });
 }
@@ -86,42 +89,47 @@ fn nothing_pushed_before_the_end_is_missed() {
 /// The order of each producer is kept, and two of them never get the same slot.
 #[test]
 fn two_producers_and_a_consumer_that_sleeps() {
-    bounded(|| {
-        let (producer, consumer) = channel_from(NEARLY_WRAPPED, 4);
-        let push = |mut producer: Producer<usize>, numbers: [usize; 2]| {
-            thread::spawn(move || numbers.map(|number| producer.push(number).unwrap()))
-        };
-        let producing = [push(producer.clone(), [10, 11]), push(producer, [20, 21])];
+    let outcomes = Outcomes::new();
+    let seen = outcomes.clone();
+    check(PREEMPTIONS_MAX, move || {
+        let (mut producer, consumer) = channel_from(NEARLY_WRAPPED, 4);
+        let mut another = producer.clone();
+        let two = thread::spawn(move || [1, 2].map(|number| producer.push(number).unwrap()));
+        let one = thread::spawn(move || another.push(10).unwrap());
         let popped = drain(consumer);
-        let of = |tens: usize| popped.iter().copied().filter(move |it| it / 10 == tens);
-        assert!(of(1).eq([10, 11]) && of(2).eq([20, 21]), "{popped:?}");
-        producing.map(|it| it.join().unwrap());
+        assert!(popped.iter().filter(|it| **it < 10).eq(&[1, 2]), "{popped:?}");
+        assert_eq!(popped.len(), 3);
+        seen.add(popped.iter().position(|it| *it == 10).unwrap());
+        two.join().unwrap();
+        one.join().unwrap();
     });
+    outcomes.assert(&[0, 1, 2]);
 }
 
-/// Both producers have seen the consumer further than it is by now, or less far.
+/// Each learns for itself whether there is room, however old what it knows of the others is.
 #[test]
-fn two_producers_and_a_ring_that_is_full() {
-    bounded(|| {
+fn two_producers_and_one_slot() {
+    let outcomes = Outcomes::new();
+    let seen = outcomes.clone();
+    check(PREEMPTIONS_MAX, move || {
         let (producer, mut consumer) = channel_from(NEARLY_WRAPPED, 1);
         let push = |mut producer: Producer<usize>, number| {
-            thread::spawn(move || {
-                while producer.push(number).is_err() {
-                    yield_now();
-                }
-            })
+            thread::spawn(move || producer.push(number).map_or(0, |()| number))
         };
         let producing = [push(producer.clone(), 1), push(producer, 2)];
-        let mut popped = [models::pop_next(&mut consumer), models::pop_next(&mut consumer)];
-        popped.sort_unstable();
-        assert_eq!((popped, consumer.pop()), ([1, 2], None));
-        producing.map(|it| it.join().unwrap());
+        let first = consumer.pop().unwrap_or(0);
+        let pushed: usize = producing.map(|it| it.join().unwrap()).iter().sum();
+        assert_eq!(pushed, first + consumer.pop().unwrap_or(0));
+        assert_eq!(consumer.pop(), None);
+        seen.add(pushed);
     });
+    // One, the other, or both of them; never neither.
+    outcomes.assert(&[1, 2, 3]);
 }
 
 #[test]
 fn two_producers_leave_elements_that_are_dropped_once() {
-    bounded(|| {
+    check(PREEMPTIONS_MAX, || {
         let census = Census::of(3);
         let (producer, mut consumer) = channel_from(NEARLY_WRAPPED, 2);
         let push = |mut producer: Producer<Element>, id| {
@@ -131,7 +139,7 @@ fn two_producers_leave_elements_that_are_dropped_once() {
         let producing = [push(producer.clone(), 0), push(producer, 1)];
         drop(consumer.pop());
         drop((third.push(census.element(2)), third, consumer));
-        producing.map(|it| it.join().unwrap());
+        producing.into_iter().for_each(|it| it.join().unwrap());
         census.assert_each_dropped_once();
     });
 }
@@ -139,16 +147,20 @@ fn two_producers_leave_elements_that_are_dropped_once() {
 /// A batch is one claim: nobody gets in between, and a claim that is not used up holds up nobody.
 #[test]
 fn a_batch_that_ends_early_and_another_producer() {
-    bounded(|| {
+    let outcomes = Outcomes::new();
+    let seen = outcomes.clone();
+    check(PREEMPTIONS_MAX, move || {
         let (mut producer, consumer) = channel_from(NEARLY_WRAPPED, 4);
         let mut another = producer.clone();
         let batch = thread::spawn(move || producer.push_batch(&mut Short([1, 2].into_iter())));
         let single = thread::spawn(move || another.push(3).unwrap());
         let popped = drain(consumer);
         assert!(popped == [1, 2, 3] || popped == [3, 1, 2], "{popped:?}");
+        seen.add(popped[0]);
         assert_eq!(batch.join().unwrap(), 2);
         single.join().unwrap();
     });
+    outcomes.assert(&[1, 3]);
 }
 
 /// Says that it has one element more than it has.
@@ -171,7 +183,7 @@ impl ExactSizeIterator for Short {}
 /// The first sleep ends by its time, and the wake-up that was meant for it comes during the second.
 #[test]
 fn a_wake_up_that_comes_late_costs_the_next_sleep_nothing() {
-    bounded(|| {
+    check(PREEMPTIONS_MAX, || {
         let (producer, mut consumer) = channel_from(NEARLY_WRAPPED, 2);
         let push = |mut producer: Producer<usize>, number| {
             thread::spawn(move || producer.push(number).unwrap())
@@ -179,6 +191,6 @@ fn a_wake_up_that_comes_late_costs_the_next_sleep_nothing() {
         let producing = [push(producer.clone(), 1), push(producer, 2)];
         consumer.sleep(|| Some(Duration::ZERO));
         assert_eq!(drain(consumer).len(), 2);
-        producing.map(|it| it.join().unwrap());
+        producing.into_iter().for_each(|it| it.join().unwrap());
     });
 }

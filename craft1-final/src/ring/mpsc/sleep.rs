@@ -1,15 +1,16 @@
 //! How the consumer sleeps and is woken, and how it learns that no producer is left.
 //!
-//! What always holds: while [`SLEEPING`] is in `tail`, nothing is claimed that was not popped. Who
-//! takes it out by claiming or by closing wakes the consumer afterwards. A wake-up can come late, and
+//! What always holds: the consumer puts `SLEEPING` into `tail` only where nothing is claimed that was
+//! not popped. Whoever then changes `tail` first, by a claim or because the last producer goes, wakes
+//! it afterwards. A wake-up can come late, and
 //! then finds the consumer awake or asleep again: it looks again and goes on sleeping.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use super::{CLOSED, Consumer, Presence, Ring, SLEEPING, position};
+use super::{CLOSED, Consumer, Presence, Ring, SLEEPING};
 use crate::ring::sync::{
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release},
     current, park, yield_now,
 };
 
@@ -47,9 +48,10 @@ impl<T> Consumer<T> {
         }
     }
 
-    /// Whether every element was popped and no producer is left.
+    /// Whether every element was popped and no producer is left. What the producers did before is seen
+    /// then, as if their threads had been joined.
     pub fn is_closed(&self) -> bool {
-        // Pairs with the Release in `Presence::drop`: what they pushed is seen by now.
+        // Pairs with the Release in `Presence::drop`.
         self.ring.tail.load(Acquire) == self.head | CLOSED
     }
 
@@ -57,22 +59,21 @@ impl<T> Consumer<T> {
     pub(super) fn sleep(&mut self, left: impl Fn() -> Option<Duration>) {
         *self.ring.sleeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(current());
         let (awake, asleep) = (self.head, self.head | SLEEPING);
-        // Release pairs with the Acquire of `Producer::claim` and of `Presence::drop`: whoever finds
-        // us asleep finds our thread.
-        if self.ring.tail.compare_exchange(awake, asleep, Release, Relaxed).is_err() {
+        // Relaxed: whoever finds us asleep locks `sleeper` after that, and so after we did.
+        if self.ring.tail.compare_exchange(awake, asleep, Relaxed, Relaxed).is_err() {
             // The next slot is claimed and will be filled in a moment, or the last producer has gone.
             yield_now();
             return;
         }
         // Relaxed: this tells only whether to sleep. `peek` and `is_closed` look at the rest.
         while self.ring.tail.load(Relaxed) == asleep {
-            let left = left();
-            if left == Some(Duration::ZERO) {
-                self.ring.tail.fetch_and(!SLEEPING, Relaxed);
-            } else {
-                park(left);
+            match left() {
+                Some(Duration::ZERO) => break,
+                left => park(left),
             }
         }
+        // A claim has taken it out, but the last producer leaves it, and so does time.
+        self.ring.tail.fetch_and(!SLEEPING, Relaxed);
     }
 }
 
@@ -87,12 +88,10 @@ impl<T> Ring<T> {
 
 impl<T> Drop for Presence<T> {
     fn drop(&mut self) {
-        let Self(ring) = self;
-        // Nobody else claims any more, and `Arc` has ordered what the others did before.
-        let end = position(ring.tail.load(Relaxed));
-        // Release pairs with the Acquire in `is_closed`; Acquire pairs with the Release in `sleep`.
-        if ring.tail.swap(end | CLOSED, AcqRel) & SLEEPING != 0 {
-            ring.wake();
+        // Pairs with the Acquire load in `Consumer::is_closed`: whatever the producers did is seen,
+        // because `Arc` has ordered what the others did before this.
+        if self.0.tail.fetch_or(CLOSED, Release) & SLEEPING != 0 {
+            self.0.wake();
         }
     }
 }

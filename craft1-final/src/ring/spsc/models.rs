@@ -6,7 +6,7 @@ use crate::ring::sync::Arc;
 
 #[test]
 fn elements_cross_in_order() {
-    models::elements_cross_in_order(channel_from);
+    models::elements_cross_in_order(None, channel_from);
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn each_element_is_dropped_once() {
 fn a_second_producer_is_a_data_race() {
     loom::model(|| {
         let (mut first, _consumer) = channel_from::<usize>(0, 2);
-        let mut second = Producer { ring: Arc::clone(&first.ring) };
+        let mut second = Producer { ring: Arc::clone(&first.ring), tail: 0 };
         let pushing = loom::thread::spawn(move || first.push(1).unwrap());
         second.push(2).unwrap();
         pushing.join().unwrap();

@@ -1,0 +1,155 @@
+//! The rings in a crate of their own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{fs, io};
+
+use crate::planted::Edit;
+
+/// The crate, in cargo's folder for what tests write. What was compiled is used again.
+pub(crate) struct Rings {
+    folder: PathBuf,
+}
+
+/// How the copy is compiled.
+#[derive(Clone, Copy)]
+enum Build {
+    /// With loom in place of the standard library.
+    Models,
+    Doctests,
+}
+
+impl Rings {
+    /// Without a mistake.
+    pub(crate) fn as_they_are() -> Self {
+        let copy = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("rings") };
+        fs::create_dir_all(copy.folder.join("src")).unwrap();
+        fs::write(copy.folder.join("Cargo.toml"), manifest()).unwrap();
+        // The same versions. Cargo takes out what this crate does not need.
+        fs::copy(workspace().join("Cargo.lock"), copy.folder.join("Cargo.lock")).unwrap();
+        let library = "//! The rings.\n\npub mod ring;\n";
+        fs::write(copy.folder.join("src/lib.rs"), library).unwrap();
+        copy.restore();
+        copy
+    }
+
+    /// Takes every mistake out.
+    pub(crate) fn restore(&self) {
+        copy_tree(&source(), &self.folder.join("src"), Path::new("ring.rs")).unwrap();
+        copy_tree(&source(), &self.folder.join("src"), Path::new("ring")).unwrap();
+    }
+
+    /// Makes a mistake.
+    pub(crate) fn plant(&self, edits: &[Edit]) {
+        for edit in edits {
+            fs::write(self.folder.join("src").join(edit.file), edited(edit).unwrap()).unwrap();
+        }
+    }
+
+    pub(crate) fn assert_models_pass(&self) {
+        let output = self.test(Build::Models, &["--lib"]);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+
+    pub(crate) fn assert_doctests_pass(&self) {
+        let output = self.test(Build::Doctests, &["--doc"]);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+
+    /// Whether the copy compiles and the model of this name does not pass.
+    pub(crate) fn model_fails(&self, name: &str) -> bool {
+        let compiled = self.test(Build::Models, &["--lib", "--no-run"]);
+        assert!(compiled.status.success(), "{}", text(&compiled));
+        let output = self.test(Build::Models, &["--lib", "--", "--exact", name]);
+        assert!(text(&output).contains("running 1 test"), "no model {name}: {}", text(&output));
+        !output.status.success()
+    }
+
+    /// Whether the copy compiles and a doctest whose name has this in it does not pass.
+    pub(crate) fn doctest_fails(&self, name: &str) -> bool {
+        let output = self.test(Build::Doctests, &["--doc", "--", name]);
+        let text = text(&output);
+        assert!(text.contains("running "), "{text}");
+        text.contains("FAILED") && !output.status.success()
+    }
+
+    fn test(&self, build: Build, arguments: &[&str]) -> Output {
+        let (flags, target) = match build {
+            Build::Models => ("--cfg loom", "target/models"),
+            Build::Doctests => ("", "target/doctests"),
+        };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.arg("test").args(arguments).current_dir(&self.folder);
+        cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        cargo.env("CARGO_TARGET_DIR", self.folder.join(target)).env("RUST_BACKTRACE", "0");
+        cargo.output().unwrap()
+    }
+}
+
+/// The text of the file with the mistake in it.
+pub(crate) fn edited(edit: &Edit) -> Result<String, String> {
+    let text = fs::read_to_string(source().join(edit.file)).map_err(|error| error.to_string())?;
+    match text.matches(edit.right).count() {
+        1 => Ok(text.replace(edit.right, edit.wrong)),
+        count => Err(format!("{} has {count} times `{}`", edit.file, edit.right)),
+    }
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// With the versions of the workspace's table.
+fn manifest() -> String {
+    let workspace = fs::read_to_string(workspace().join("Cargo.toml")).unwrap();
+    let versions = workspace.split_once("[workspace.dependencies]").unwrap().1;
+    let versions = versions.split_once("\n[").unwrap().0;
+    format!(
+        r#"[package]
+name = "craft1-final"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+crossbeam-utils.workspace = true
+thiserror.workspace = true
+
+[target.'cfg(loom)'.dependencies]
+loom.workspace = true
+
+[profile.dev]
+# Most of the time goes into running models.
+opt-level = 3
+
+[workspace]
+[workspace.dependencies]{versions}
+"#
+    )
+}
+
+/// Copies a file, or a folder with all that is in it. A file that is equal stays as it is, so that
+/// cargo has nothing to compile.
+fn copy_tree(from: &Path, to: &Path, path: &Path) -> io::Result<()> {
+    let (source, target) = (from.join(path), to.join(path));
+    if source.is_dir() {
+        fs::create_dir_all(target)?;
+        for entry in fs::read_dir(source)? {
+            copy_tree(from, to, &path.join(entry?.file_name()))?;
+        }
+        return Ok(());
+    }
+    let text = fs::read(source)?;
+    if fs::read(&target).is_ok_and(|there| there == text) {
+        Ok(())
+    } else {
+        fs::write(target, text)
+    }
+}
+
+fn text(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat()
+}

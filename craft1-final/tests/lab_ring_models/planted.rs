@@ -1,0 +1,267 @@
+//! The mistakes: what is right, what is wrong, and who finds it.
+
+/// One mistake.
+pub(crate) struct Mistake {
+    pub(crate) name: &'static str,
+    pub(crate) edits: &'static [Edit],
+    pub(crate) found_by: Found,
+}
+
+/// One place of it.
+pub(crate) struct Edit {
+    /// In the folder `src`.
+    pub(crate) file: &'static str,
+    /// What stands there once.
+    pub(crate) right: &'static str,
+    pub(crate) wrong: &'static str,
+}
+
+/// Who must find it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found {
+    Model(&'static str),
+    Doctest(&'static str),
+}
+
+use Found::{Doctest, Model};
+
+const SPSC: &str = "ring/spsc.rs";
+const CACHED: &str = "ring/spsc_cached.rs";
+const MPSC: &str = "ring/mpsc.rs";
+const CLAIM: &str = "ring/mpsc/claim.rs";
+const SLEEP: &str = "ring/mpsc/sleep.rs";
+
+const SPSC_CROSS: Found = Model("ring::spsc::models::elements_cross_in_order");
+const SPSC_FULL: Found = Model("ring::spsc::models::a_full_ring_gives_the_element_back");
+const SPSC_DROP: Found = Model("ring::spsc::models::each_element_is_dropped_once");
+const CACHED_CROSS: Found = Model("ring::spsc_cached::models::elements_cross_in_order");
+const CACHED_FULL: Found = Model("ring::spsc_cached::models::a_full_ring_gives_the_element_back");
+const CACHED_BATCH: Found = Model("ring::spsc_cached::models::batches_cross_in_order");
+const MPSC_CROSS: Found = Model("ring::mpsc::models::elements_cross_in_order");
+const MPSC_FULL: Found = Model("ring::mpsc::models::a_full_ring_gives_the_element_back");
+const MPSC_DROP: Found = Model("ring::mpsc::models::each_element_is_dropped_once");
+const MPSC_TWO: Found = Model("ring::mpsc::models::two_producers_and_a_consumer_that_sleeps");
+const MPSC_WAKE: Found = Model("ring::mpsc::models::a_push_wakes_a_consumer_that_sleeps");
+const MPSC_LAST: Found =
+    Model("ring::mpsc::models::the_last_producer_wakes_a_consumer_that_sleeps");
+const MPSC_LATE: Found =
+    Model("ring::mpsc::models::a_wake_up_that_comes_late_costs_the_next_sleep_nothing");
+const MPSC_SEEN: Found = Model("ring::mpsc::models::a_closed_ring_shows_what_its_producers_did");
+const MPSC_SHORT: Found = Model("ring::mpsc::models::a_batch_that_ends_early_and_another_producer");
+
+const fn edit(file: &'static str, right: &'static str, wrong: &'static str) -> Edit {
+    Edit { file, right, wrong }
+}
+
+const fn mistake(name: &'static str, found_by: Found, edits: &'static [Edit]) -> Mistake {
+    Mistake { name, edits, found_by }
+}
+
+pub(crate) const PLANTED: &[Mistake] = &[
+    // Two positions.
+    mistake(
+        "spsc: release to relaxed, by the producer",
+        SPSC_CROSS,
+        &[edit(SPSC, "tail.store(self.tail, Release)", "tail.store(self.tail, Relaxed)")],
+    ),
+    mistake(
+        "spsc: release to relaxed, by the consumer",
+        SPSC_CROSS,
+        &[edit(SPSC, "head.store(self.head, Release)", "head.store(self.head, Relaxed)")],
+    ),
+    mistake(
+        "spsc: acquire to relaxed, by the producer",
+        SPSC_CROSS,
+        &[edit(SPSC, "head.load(Acquire)", "head.load(Relaxed)")],
+    ),
+    mistake(
+        "spsc: acquire to relaxed, by the consumer",
+        SPSC_CROSS,
+        &[edit(SPSC, "tail.load(Acquire)", "tail.load(Relaxed)")],
+    ),
+    mistake(
+        "spsc: a full test off by one",
+        SPSC_FULL,
+        &[edit(SPSC, "== self.ring.slots.capacity()", "> self.ring.slots.capacity()")],
+    ),
+    mistake(
+        "spsc: a position that does not wrap",
+        SPSC_CROSS,
+        &[edit(
+            SPSC,
+            "self.tail = self.tail.wrapping_add(1)",
+            "self.tail = self.tail.saturating_add(1)",
+        )],
+    ),
+    mistake(
+        "spsc: an element that is popped and dropped again with the ring",
+        SPSC_DROP,
+        &[edit(SPSC, "head.store(self.head, Release)", "head.load(Relaxed)")],
+    ),
+    mistake(
+        "spsc: a second producer",
+        Doctest("spsc::Producer"),
+        &[edit(
+            SPSC,
+            "#[derive(Debug)]\npub struct Producer",
+            "#[derive(Debug, Clone)]\npub struct Producer",
+        )],
+    ),
+    // Cached positions and batches.
+    mistake(
+        "spsc_cached: release to relaxed, by the producer",
+        CACHED_CROSS,
+        &[edit(CACHED, "tail.store(self.tail, Release)", "tail.store(self.tail, Relaxed)")],
+    ),
+    mistake(
+        "spsc_cached: release to relaxed, by the consumer",
+        CACHED_CROSS,
+        &[edit(CACHED, "head.store(self.head, Release)", "head.store(self.head, Relaxed)")],
+    ),
+    mistake(
+        "spsc_cached: acquire to relaxed, by the producer",
+        CACHED_CROSS,
+        &[edit(CACHED, "head.load(Acquire)", "head.load(Relaxed)")],
+    ),
+    mistake(
+        "spsc_cached: acquire to relaxed, by the consumer",
+        CACHED_CROSS,
+        &[edit(CACHED, "tail.load(Acquire)", "tail.load(Relaxed)")],
+    ),
+    mistake(
+        "spsc_cached: a full test off by one",
+        CACHED_FULL,
+        &[edit(CACHED, "< self.ring.slots.capacity()", "<= self.ring.slots.capacity()")],
+    ),
+    mistake(
+        "spsc_cached: a distance that does not wrap",
+        CACHED_CROSS,
+        &[edit(
+            CACHED,
+            "self.tail.wrapping_sub(self.head) <",
+            "self.tail.saturating_sub(self.head) <",
+        )],
+    ),
+    mistake(
+        "spsc_cached: a batch that is read and dropped again with the ring",
+        CACHED_BATCH,
+        &[edit(
+            "ring/spsc_cached/batch.rs",
+            "Drop for Read<'_, T> {\n    fn drop(&mut self) {\n        self.0.publish();",
+            "Drop for Read<'_, T> {\n    fn drop(&mut self) {\n        let _ = &self.0;",
+        )],
+    ),
+    mistake(
+        "spsc_cached: a second producer",
+        Doctest("spsc_cached::Producer"),
+        &[edit(
+            CACHED,
+            "#[derive(Debug)]\npub struct Producer",
+            "#[derive(Debug, Clone)]\npub struct Producer",
+        )],
+    ),
+    // Stamps.
+    mistake(
+        "mpsc: release to relaxed, at the stamp",
+        MPSC_CROSS,
+        &[edit(CLAIM, "store(self.next | flag, Release)", "store(self.next | flag, Relaxed)")],
+    ),
+    mistake(
+        "mpsc: acquire to relaxed, at the stamp",
+        MPSC_CROSS,
+        &[edit(MPSC, "stamp.load(Acquire)", "stamp.load(Relaxed)")],
+    ),
+    mistake(
+        "mpsc: release to relaxed, at the consumer's position",
+        MPSC_CROSS,
+        &[edit(MPSC, "head.store(self.head, Release)", "head.store(self.head, Relaxed)")],
+    ),
+    mistake(
+        "mpsc: acquire to relaxed, at the consumer's position",
+        MPSC_CROSS,
+        &[edit(CLAIM, "head.load(Acquire)", "head.load(Relaxed)")],
+    ),
+    mistake(
+        "mpsc: a full test off by one",
+        MPSC_FULL,
+        &[edit(
+            CLAIM,
+            "slots.len().saturating_sub(used)",
+            "slots.len().saturating_add(1).saturating_sub(used)",
+        )],
+    ),
+    mistake(
+        "mpsc: a distance that does not wrap",
+        MPSC_CROSS,
+        &[edit(
+            CLAIM,
+            "position(tail).wrapping_sub(self.head)",
+            "position(tail).saturating_sub(self.head)",
+        )],
+    ),
+    mistake(
+        "mpsc: an element that is popped and dropped again with the ring",
+        MPSC_DROP,
+        &[edit(
+            MPSC,
+            "Drop for Read<'_, T> {\n    fn drop(&mut self) {\n        self.0.publish();",
+            "Drop for Read<'_, T> {\n    fn drop(&mut self) {\n        let _ = &self.0;",
+        )],
+    ),
+    mistake(
+        "mpsc: a claim that does not look whether it was first",
+        MPSC_TWO,
+        &[edit(
+            CLAIM,
+            ".compare_exchange_weak(tail, end, Relaxed, Relaxed)",
+            ".fetch_update(Relaxed, Relaxed, |_| Some(end))",
+        )],
+    ),
+    mistake(
+        "mpsc: a claim that is not used up and holds up the rest",
+        MPSC_SHORT,
+        &[edit(CLAIM, "self.stamp(SKIPPED)", "self.next = self.end")],
+    ),
+    // Sleep.
+    mistake(
+        "mpsc: a lost wake-up, because nobody wakes",
+        MPSC_WAKE,
+        &[edit(CLAIM, "tail & SLEEPING != 0", "tail & SLEEPING > SLEEPING")],
+    ),
+    mistake(
+        "mpsc: a lost wake-up, between the last look and falling asleep",
+        MPSC_WAKE,
+        &[
+            edit(
+                SLEEP,
+                ".compare_exchange(awake, asleep, Relaxed, Relaxed).is_err()",
+                ".fetch_or(asleep ^ awake, Relaxed) == usize::MAX",
+            ),
+            edit(SLEEP, ".load(Relaxed) == asleep", ".load(Relaxed) & SLEEPING != 0"),
+        ],
+    ),
+    mistake(
+        "mpsc: a lost wake-up, because it is given to a sleep that is over",
+        MPSC_LATE,
+        &[edit(
+            SLEEP,
+            "= &*self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) {",
+            "= self.sleeper.lock().unwrap_or_else(PoisonError::into_inner).take() {",
+        )],
+    ),
+    mistake(
+        "mpsc: a lost wake-up, when the last producer goes",
+        MPSC_LAST,
+        &[edit(SLEEP, "& SLEEPING != 0 {", "& SLEEPING > SLEEPING {")],
+    ),
+    mistake(
+        "mpsc: release to relaxed, when the last producer goes",
+        MPSC_SEEN,
+        &[edit(SLEEP, "fetch_or(CLOSED, Release)", "fetch_or(CLOSED, Relaxed)")],
+    ),
+    mistake(
+        "mpsc: acquire to relaxed, when the last producer has gone",
+        MPSC_SEEN,
+        &[edit(SLEEP, "self.ring.tail.load(Acquire)", "self.ring.tail.load(Relaxed)")],
+    ),
+];
