@@ -3,6 +3,8 @@
 pub mod admission;
 pub mod answer;
 pub mod connection;
+pub mod door;
+pub mod event_loop;
 pub mod listen;
 pub mod options;
 pub mod rate_limit;

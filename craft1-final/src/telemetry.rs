@@ -231,7 +231,9 @@ impl Meter {
 }
 
 impl Route {
-    const ALL: [Self; 5] = [Self::Ingest, Self::Telemetry, Self::Health, Self::Ready, Self::Other];
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] =
+        [Self::Ingest, Self::Telemetry, Self::Health, Self::Ready, Self::Other];
 
     /// The route of a request.
     pub fn of(call: &Call<'_>) -> Self {

@@ -57,9 +57,9 @@ impl Clock {
 
     /// The tick that `now` lies in.
     pub fn tick(self, now: Instant) -> Tick {
-        let elapsed = now.saturating_duration_since(self.start).as_nanos() / TICK.as_nanos();
+        let elapsed_ms = now.saturating_duration_since(self.start).as_millis();
         // After 21 years it stands still before the last tick, and everything ends at once.
-        u64::try_from(elapsed).unwrap_or(TICK_MAX).min(TICK_MAX - 1)
+        u64::try_from(elapsed_ms).map_or(TICK_MAX, |it| it / TICK_MS).min(TICK_MAX - 1)
     }
 
     /// The instant at which `tick` begins.
