@@ -202,6 +202,23 @@ fn a_segment_that_cannot_be_closed_goes_on_growing_until_it_can() {
     assert_eq!(names(&folder.data_file()), (0..number).map(name).collect::<Vec<_>>());
 }
 
+#[test]
+fn the_name_of_a_new_segment_is_on_the_disk_before_anything_in_it_is_acknowledged() {
+    let folder = DataFolder::new();
+    let (sender, calls) = std::sync::mpsc::channel();
+    let watched = disk(move |call| {
+        sender.send(call).unwrap();
+        Fate::Works
+    });
+    let mut rig = Rig::start(&folder, Options { ack: Ack::Durable, ..three_lines(None) }, watched);
+    store(&mut rig, 0..3);
+    drop(calls.try_iter().collect::<Vec<_>>());
+    store(&mut rig, [3]);
+    let change = [Call::Close, Call::Open, Call::SyncFolder, Call::Write, Call::Sync];
+    assert_eq!(calls.try_iter().collect::<Vec<_>>(), change);
+    rig.finish();
+}
+
 /// What a crash leaves between closing a segment and writing to the next one.
 #[test]
 fn a_crash_at_any_step_of_a_change_of_segments_loses_nothing() {
