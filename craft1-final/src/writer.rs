@@ -49,7 +49,7 @@ use metrics_model::Timestamp;
 use self::commit::{Committer, EventLoop, Pace};
 use self::counters::Counters;
 use self::disk::Disk;
-use self::failure::Failed;
+use self::failure::{Failed, Failure};
 use self::lock::{Lock, LockError};
 use self::outbox::ROOM_BYTES_MIN;
 use self::recovery::Damaged;
@@ -149,7 +149,6 @@ pub struct Writer {
     thread: JoinHandle<Result<(), Failed>>,
     ack: Ack,
     counters: Arc<Counters>,
-    _lock: Lock,
 }
 
 impl Writer {
@@ -189,13 +188,21 @@ impl Writer {
         let (outboxes, event_loops, chunks) = connect(wakers, room_bytes_max, ack, &counters);
         let pace = Pace { ack, linger, retry };
         let committer = Committer::new(chunks, event_loops, segments, pace, Arc::clone(&counters));
-        let thread = thread::Builder::new().name("writer".into()).spawn(|| committer.run())?;
-        Ok((Self { thread, ack, counters, _lock: lock }, outboxes))
+        let run = move || {
+            let result = committer.run();
+            // Held for as long as anything is written.
+            drop(lock);
+            result
+        };
+        let thread = thread::Builder::new().name("writer".into()).spawn(run)?;
+        Ok((Self { thread, ack, counters }, outboxes))
     }
 
     /// How it is doing.
     pub fn status(&self) -> Status {
-        self.counters.status()
+        let status = self.counters.status();
+        let failure = if self.thread.is_finished() { Some(Failure::ENDED) } else { status.failure };
+        Status { failure, ..status }
     }
 
     /// Adds its own counters, as Prometheus text. Metrics that were accepted are counted where they

@@ -4,16 +4,21 @@
 mod rig;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::env;
 use std::fs::OpenOptions;
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use craft1_final::writer::disk::Disk;
-use craft1_final::writer::failure::Step;
-use craft1_final::writer::{Options, Ticket};
+use craft1_final::writer::failure::{Failure, Step};
+use craft1_final::writer::{Options, Ticket, Waker, Writer};
 use craft1_phase1::service::Unstored;
+use craft1_phase3::json;
 use craft1_phase4::ack::Ack;
 use craft1_phase4::segment;
 use proptest::prelude::*;
@@ -45,7 +50,7 @@ fn a_verdict_is_given_when_the_lines_are_where_it_says() {
 
 #[test]
 fn what_arrives_while_the_disk_syncs_shares_the_next_sync() {
-    const CLIENTS: usize = 512;
+    const REQUESTS: usize = 512;
     let folder = DataFolder::new();
     let (gate, syncs) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
     let (at_the_gate, counted) = (gate.clone(), Arc::clone(&syncs));
@@ -61,7 +66,7 @@ fn what_arrives_while_the_disk_syncs_shares_the_next_sync() {
     let first = rig.only().send("first");
     synced.recv_timeout(testkit::DEADLINE).unwrap();
     // Each in a turn of its own: more turns than chunks are given to a writer that is busy.
-    let last = (0..CLIENTS).map(|client| rig.only().send(&format!("client_{client}"))).last();
+    let last = (0..REQUESTS).map(|it| rig.only().send(&format!("metric_{it}"))).last();
     assert_eq!(rig.only().outbox.verdict(), None);
     gate.open();
     assert_eq!(rig.only().verdict().up_to, first);
@@ -71,7 +76,7 @@ fn what_arrives_while_the_disk_syncs_shares_the_next_sync() {
     // The first, those of the turns that were handed over, and the rest that was kept back.
     assert_eq!(syncs.load(SeqCst), 3);
     assert_eq!(rig.metric("ingest_syncs_total"), 3);
-    assert_eq!(rig.metric("ingest_stored_requests_total"), 1 + CLIENTS as u64);
+    assert_eq!(rig.metric("ingest_stored_requests_total"), 1 + REQUESTS as u64);
     assert!(rig.metric("ingest_writes_total") <= 4);
     rig.finish();
 }
@@ -87,7 +92,7 @@ fn once(call: Call, at: usize, fate: Fate) -> Disk {
 
 /// Two requests, the first of which the disk refuses.
 #[track_caller]
-fn refuse_once(ack: Ack, disk: Disk, step: Step) -> DataFolder {
+fn refuse_once(ack: Ack, disk: Disk) -> DataFolder {
     let folder = DataFolder::new();
     let mut rig = Rig::start(&folder, options(ack), disk);
     rig.only().send("before");
@@ -95,9 +100,6 @@ fn refuse_once(ack: Ack, disk: Disk, step: Step) -> DataFolder {
     let ticket = rig.only().send("refused");
     let verdict = rig.only().verdict();
     assert_eq!((verdict.up_to, verdict.result), (ticket, Err(Unstored::Unwritable)));
-    if let Some(failure) = rig.writer.status().failure {
-        assert_eq!(failure.step, step);
-    }
     assert_eq!(rig.metric("ingest_unstored_requests_total"), 1);
     // By itself: nobody sends anything.
     rig.wait_for("the disk is back", |status| !status.is_failing());
@@ -113,7 +115,7 @@ fn refuse_once(ack: Ack, disk: Disk, step: Step) -> DataFolder {
 fn a_write_that_fails_leaves_nothing_and_is_refused() {
     for ack in [Ack::Stored, Ack::Durable] {
         for fate in [Fate::Fails(ErrorKind::StorageFull), Fate::WorksAndFails] {
-            let folder = refuse_once(ack, once(Call::Write, 2, fate), Step::Write);
+            let folder = refuse_once(ack, once(Call::Write, 2, fate));
             assert_eq!(segment::closed(&folder.data_file()).unwrap(), []);
         }
     }
@@ -132,7 +134,7 @@ fn a_write_that_is_cut_short_goes_on_and_where_it_cannot_is_taken_back() {
                 _ => Fate::Works,
             }
         });
-        refuse_once(Ack::Stored, torn, Step::Write);
+        refuse_once(Ack::Stored, torn);
     }
     let folder = DataFolder::new();
     let byte_by_byte = disk(|call| if call == Call::Write { Fate::Short(1) } else { Fate::Works });
@@ -151,7 +153,7 @@ fn a_write_that_is_interrupted_is_repeated_and_one_that_takes_nothing_fails() {
     rig.only().send("one");
     assert_eq!(rig.only().verdict().result, Ok(()));
     rig.finish();
-    refuse_once(Ack::Stored, once(Call::Write, 2, Fate::Short(0)), Step::Write);
+    refuse_once(Ack::Stored, once(Call::Write, 2, Fate::Short(0)));
 }
 
 #[test]
@@ -167,14 +169,14 @@ fn what_cannot_be_taken_back_at_once_is_taken_back_before_anything_else_is_writt
                 _ => Fate::Works,
             }
         });
-        refuse_once(Ack::Stored, stuck, Step::Write);
+        refuse_once(Ack::Stored, stuck);
     }
 }
 
 #[test]
 fn a_sync_that_fails_closes_the_segment_and_is_not_tried_again_on_it() {
     for fate in [Fate::Fails(ErrorKind::Other), Fate::WorksAndFails] {
-        let folder = refuse_once(Ack::Durable, once(Call::Sync, 2, fate), Step::Sync);
+        let folder = refuse_once(Ack::Durable, once(Call::Sync, 2, fate));
         let closed = segment::closed(&folder.data_file()).unwrap();
         assert_eq!(closed.len(), 1);
         assert_eq!(std::fs::read_to_string(&closed[0].1).unwrap(), line("before"));
@@ -196,7 +198,7 @@ fn whatever_fails_on_the_way_from_a_failed_sync_to_a_new_segment_is_tried_again(
                         _ => Fate::Works,
                     }
                 });
-                let folder = refuse_once(Ack::Durable, failing, Step::Sync);
+                let folder = refuse_once(Ack::Durable, failing);
                 assert_eq!(segment::closed(&folder.data_file()).unwrap().len(), 1, "{call:?}");
             }
         }
@@ -224,26 +226,32 @@ fn a_disk_that_cannot_sync_at_all_does_not_fill_the_folder() {
 
 #[test]
 fn while_the_disk_refuses_everybody_is_told_at_once_without_asking_it() {
-    let folder = DataFolder::new();
-    let writes = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&writes);
-    let full = disk(move |call| {
-        if call == Call::Write {
-            counted.fetch_add(1, SeqCst);
-            return Fate::Fails(ErrorKind::StorageFull);
+    let full = ErrorKind::StorageFull;
+    for (ack, call, step) in
+        [(Ack::Stored, Call::Write, Step::Write), (Ack::Durable, Call::Sync, Step::Sync)]
+    {
+        let folder = DataFolder::new();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let refusing = disk(move |it| {
+            counted.fetch_add(usize::from(it == call), SeqCst);
+            if it == call { Fate::Fails(full) } else { Fate::Works }
+        });
+        let never = Options { retry: Duration::from_hours(1), ..options(ack) };
+        let mut rig = Rig::start(&folder, never, refusing);
+        for request in 0..10 {
+            rig.only().send(&format!("metric_{request}"));
+            assert_eq!(rig.only().verdict().result, Err(Unstored::Unwritable));
         }
-        Fate::Works
-    });
-    let never = Duration::from_hours(1);
-    let mut rig = Rig::start(&folder, Options { retry: never, ..options(Ack::Stored) }, full);
-    for request in 0..10 {
-        rig.only().send(&format!("metric_{request}"));
-        assert_eq!(rig.only().verdict().result, Err(Unstored::Unwritable));
+        assert_eq!(calls.load(SeqCst), 1);
+        assert_eq!(rig.writer.status().failure, Some(Failure { step, kind: full }));
+        assert_eq!(rig.metric("ingest_writer_failing"), 1);
+        assert_eq!(rig.metric("ingest_queue_size"), 0);
+        assert_eq!(rig.metric("ingest_unstored_requests_total"), 10);
+        let Rig { writer, event_loops } = rig;
+        drop(event_loops);
+        assert_eq!(writer.finish().is_ok(), call != Call::Sync);
     }
-    assert_eq!(writes.load(SeqCst), 1);
-    assert_eq!(rig.metric("ingest_writer_failing"), 1);
-    assert_eq!(rig.metric("ingest_queue_size"), 0);
-    rig.finish();
 }
 
 #[test]
@@ -497,4 +505,78 @@ fn cut_power(folder: &DataFolder, synced_bytes: u64, survives: f64) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of it")]
     let surviving_bytes = (unsynced_bytes as f64 * survives) as u64;
     file.set_len(synced_bytes + surviving_bytes).unwrap();
+}
+
+/// Says to this test program that it is the process to be killed, and which file it appends to.
+const VICTIM: &str = "CRAFT1_FINAL_VICTIM";
+
+/// Clients of the process that have a request on its way.
+const CLIENTS: usize = 64;
+
+#[test]
+#[ignore = "it is a process of its own, which the next test starts and kills"]
+fn appends_until_it_is_killed() {
+    let Ok(place) = env::var(VICTIM) else { return };
+    let (ack, data_file) = place.split_once(' ').unwrap();
+    let ack = if ack == "stored" { Ack::Stored } else { Ack::Durable };
+    let this = thread::current();
+    let waker: Waker = Box::new(move || this.unpark());
+    // Small, so that segments are closed all the time.
+    let options = Options { segment_bytes: 16 * 1024, ..options(ack) };
+    let (_writer, mut outboxes) =
+        Writer::start(Path::new(data_file), json::parse, options, vec![waker]).unwrap();
+    let outbox = &mut outboxes[0];
+    let (mut taken, mut waiting) = (0, VecDeque::new());
+    loop {
+        while waiting.len() < CLIENTS {
+            outbox.lines().extend_from_slice(line(&taken.to_string()).as_bytes());
+            waiting.push_back((outbox.take(1), taken));
+            taken += 1;
+        }
+        outbox.flush(Instant::now());
+        let Some(verdict) = outbox.verdict() else {
+            thread::park();
+            continue;
+        };
+        assert_eq!(verdict.result, Ok(()));
+        while let Some((_, number)) = waiting.pop_front_if(|(it, _)| *it <= verdict.up_to) {
+            println!("told {number}");
+        }
+    }
+}
+
+/// Lets a process append until its clients were told of so many metrics that they are stored, kills
+/// it, and returns how many they were told of.
+fn killed(folder: &DataFolder, ack: &str, told_min: usize) -> usize {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "appends_until_it_is_killed"])
+        .env(VICTIM, format!("{ack} {}", folder.data_file().display()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = lines.map_while(Result::ok).filter(|line| line.starts_with("told "));
+    let before = told.by_ref().take(told_min).count();
+    // SIGKILL: it can do nothing about it.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(before, told_min, "it ended by itself");
+    before + told.count()
+}
+
+#[test]
+fn what_a_killed_process_has_told_is_stored_whole_and_once() {
+    for ack in ["stored", "durable"] {
+        for told_min in [1, 500, 5_000] {
+            let folder = DataFolder::new();
+            let told = killed(&folder, ack, told_min);
+            Rig::start(&folder, options(Ack::Stored), Disk::default()).finish();
+            let stored = names(&folder.data_file());
+            let expected = (0..stored.len()).map(|number| number.to_string());
+            assert!(stored.iter().eq(expected.collect::<Vec<_>>().iter()), "with a gap or twice");
+            let untold = stored.len().checked_sub(told).expect("what was told is stored");
+            // The last line can be torn, and its client was told all the same.
+            assert!(untold <= CLIENTS + 1, "{untold} are stored that nobody was told of");
+        }
+    }
 }

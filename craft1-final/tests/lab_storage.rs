@@ -230,6 +230,24 @@ fn the_last_writes_are_synced_and_who_cannot_is_told() {
 }
 
 #[test]
+fn a_writer_that_ends_before_its_time_says_so() {
+    let folder = DataFolder::new();
+    let broken = disk(|call| match call {
+        Call::Write => panic!("a mistake in the writer"),
+        _ => Fate::Works,
+    });
+    let Rig { writer, mut event_loops } = Rig::start(&folder, options(Ack::Accepted), broken);
+    assert_eq!(writer.status().failure, None);
+    event_loops[0].send("one");
+    wait_until("it has ended", || writer.status().is_failing());
+    let failure = writer.status().failure.unwrap();
+    assert!(failure.to_string().starts_with("the writer has ended"), "{failure}");
+    drop(event_loops);
+    let error = writer.finish().unwrap_err();
+    assert!(matches!(error, FinishError::Ended(1)), "{error:?}");
+}
+
+#[test]
 fn a_second_writer_is_told_who_has_the_folder_and_touches_nothing() {
     let folder = DataFolder::new();
     let address = "127.0.0.1:4711".parse().unwrap();

@@ -35,7 +35,7 @@ pub(super) struct Counters {
     pub(super) closed_segments: AtomicU64,
     pub(super) deleted_segments: AtomicU64,
     pub(super) deleted_bytes: AtomicU64,
-    failed: [AtomicU64; Step::ALL.len()],
+    failed: [AtomicU64; Step::OF_THE_DISK.len()],
     failure: Mutex<Option<Failure>>,
     /// The end is near: what fails now is not tried again.
     pub(super) is_stopping: AtomicBool,
@@ -88,7 +88,7 @@ impl Counters {
             closed_segments: zero(),
             deleted_segments: zero(),
             deleted_bytes: zero(),
-            failed: [const { AtomicU64::new(0) }; Step::ALL.len()],
+            failed: [const { AtomicU64::new(0) }; Step::OF_THE_DISK.len()],
             failure: Mutex::new(None),
             is_stopping: AtomicBool::new(false),
         }
@@ -139,7 +139,7 @@ impl Counters {
         let name = "ingest_writer_failures_total";
         let help = "What the disk refused to the writer, by step.";
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
-        for step in Step::ALL {
+        for step in Step::OF_THE_DISK {
             let count = self.failed[step as usize].load(Relaxed);
             let _ = writeln!(text, "{name}{{step=\"{}\"}} {count}", step.as_str());
         }

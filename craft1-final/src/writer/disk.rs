@@ -1,9 +1,9 @@
 //! What the writer asks of the disk: the calls that can fail, each of them a value.
 //!
-//! What always holds: the writer touches files through these and nothing else, so a test that puts
-//! its own value in the place of one can fail the service at exactly that step. Such tests found what
-//! applications make of failed syncs (Rebello and others, "Can Applications Recover from fsync
-//! Failures?", 2020).
+//! What always holds: the writer's thread changes files through these and nothing else, so a test
+//! that puts its own value in the place of one can fail the service at exactly that step. Such tests
+//! found what applications make of failed syncs (Rebello and others, "Can Applications Recover from
+//! fsync Failures?", 2020).
 
 use std::fmt::{self, Debug, Formatter};
 use std::fs::{self, File};

@@ -1,8 +1,8 @@
 //! What can go wrong with the data file, and what to do about it.
 //!
 //! What always holds: whoever reads a failure learns which step the system refused, why, and what
-//! would help. It never says that something has to be restarted, because nothing has: the writer
-//! tries again by itself.
+//! would help. Nothing has to be started anew: the writer tries again by itself. Only a mistake of
+//! ours can end it, and then that is said.
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
@@ -22,10 +22,13 @@ pub enum Step {
     Begin,
     /// To delete the oldest closed one.
     Delete,
+    /// To go on at all: there is a mistake in the writer.
+    Run,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 6] =
+    /// Those that the disk can refuse.
+    pub(super) const OF_THE_DISK: [Self; 6] =
         [Self::Write, Self::Sync, Self::Cut, Self::Close, Self::Begin, Self::Delete];
 
     /// For a label.
@@ -37,6 +40,7 @@ impl Step {
             Self::Close => "close",
             Self::Begin => "begin",
             Self::Delete => "delete",
+            Self::Run => "run",
         }
     }
 
@@ -48,6 +52,7 @@ impl Step {
             Self::Close => "the data file cannot be closed as a segment",
             Self::Begin => "no new data file can be begun",
             Self::Delete => "the oldest closed segment cannot be deleted",
+            Self::Run => "the writer has ended before its time",
         }
     }
 }
@@ -81,11 +86,18 @@ pub struct Failure {
     pub kind: ErrorKind,
 }
 
+impl Failure {
+    pub(super) const ENDED: Self = Self { step: Step::Run, kind: ErrorKind::Other };
+}
+
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { step, kind } = self;
-        let advice = advice(*kind);
-        write!(f, "{} ({kind}): {advice}; it is tried again by itself", step.refused())
+        let refused = step.refused();
+        if *step == Step::Run {
+            return write!(f, "{refused}: start the server anew and report what it said");
+        }
+        write!(f, "{refused} ({kind}): {}; it is tried again by itself", advice(*kind))
     }
 }
 
@@ -109,7 +121,7 @@ mod tests {
         let expected = "the data file cannot be written (no storage space): \
                         free some space or lower --retain; it is tried again by itself";
         assert_eq!(failure.to_string(), expected);
-        for step in Step::ALL {
+        for step in Step::OF_THE_DISK {
             let failed = Failed::at(step)(ErrorKind::PermissionDenied.into());
             assert!(failed.failure().to_string().contains(step.refused()));
             assert!(failed.to_string().ends_with(": permission denied"), "{failed}");
