@@ -26,6 +26,9 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 /// How often each count is taken. What else the program allocates meanwhile can only add to it.
 const TRIES: usize = 5;
 
+/// Rings, counters and buffers beside the chunks.
+const REST_BYTES: usize = 512 * 1024;
+
 fn start(folder: &DataFolder, options: Options, disk: Disk) -> (Writer, Outbox, Arc<AtomicUsize>) {
     let woken = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&woken);
@@ -104,8 +107,6 @@ fn nothing_is_allocated_for_a_request_and_what_waits_is_bounded() {
         writer.finish().unwrap();
     }
 
-    // Rings, counters and buffers beside the chunks.
-    const REST_BYTES: usize = 512 * 1024;
     for queue_bytes in [1, 8, 32].map(|it| it * 1024 * 1024) {
         for (ack, line) in [
             (Ack::Accepted, line.repeat(100)),
