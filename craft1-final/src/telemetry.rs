@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use craft1_phase1::histogram::{BUCKETS_US, Snapshot};
-use craft1_phase1::service::Call;
+use craft1_phase1::service::{Call, Unstored};
 use craft1_phase4::ack::Ack;
 use crossbeam_utils::CachePadded;
 
@@ -77,6 +77,16 @@ pub enum Dropped {
     Unwritable,
     /// 503: the server stops.
     Stopping,
+}
+
+impl From<Unstored> for Dropped {
+    fn from(why: Unstored) -> Self {
+        match why {
+            Unstored::Unwritable => Self::Unwritable,
+            Unstored::QueueFull => Self::QueueFull,
+            Unstored::Stopping => Self::Stopping,
+        }
+    }
 }
 
 impl Telemetry {
@@ -267,6 +277,17 @@ impl Dropped {
         Self::Unwritable,
         Self::Stopping,
     ];
+
+    /// What the status of an answer says of why: all of it but why there is no room.
+    pub const fn by_status(status: u16) -> Self {
+        match status {
+            401 => Self::Unauthorized,
+            408 => Self::TooSlow,
+            429 => Self::RateLimited,
+            503 => Self::QueueFull,
+            _ => Self::Malformed,
+        }
+    }
 
     const fn as_str(self) -> &'static str {
         match self {

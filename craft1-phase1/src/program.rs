@@ -45,14 +45,19 @@ impl Place {
             self.bind
         );
         let address = SocketAddr::new(self.bind, self.port);
-        Listener::bind(address, self.listen_backlog).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                let port = address.port();
-                let other = port.checked_add(1).unwrap_or(8080);
-                anyhow!("port {port} is in use: choose another (--port {other}) or any (--port 0)")
-            }
-            _ => anyhow!("cannot listen on {address}: {error}"),
-        })
+        Listener::bind(address, self.listen_backlog).map_err(|error| cannot_listen(address, &error))
+    }
+}
+
+/// What to do where an address cannot be listened on.
+pub fn cannot_listen(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let port = address.port();
+            let other = port.checked_add(1).unwrap_or(8080);
+            anyhow!("port {port} is in use: choose another (--port {other}) or any (--port 0)")
+        }
+        _ => anyhow!("cannot listen on {address}: {error}"),
     }
 }
 

@@ -51,8 +51,7 @@ pub enum BadConfig {
 pub(super) fn arguments(command: &Command, path: &Path) -> Result<Vec<OsString>, BadConfig> {
     let text = read(path).map_err(|error| BadConfig::Io { path: path.to_owned(), error })?;
     parse(command, &text).map_err(|Wrong { at, reason }| {
-        let before = &text.as_bytes()[..at.start.min(text.len())];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = text.get(..at.start).unwrap_or(&text).matches('\n').count() + 1;
         BadConfig::Line { path: path.to_owned(), line, reason }
     })
 }
