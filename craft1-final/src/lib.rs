@@ -2,10 +2,12 @@
 
 pub mod admission;
 pub mod answer;
+pub mod application;
 pub mod connection;
 pub mod door;
 pub mod event_loop;
 pub mod listen;
+pub mod obstacle;
 pub mod options;
 pub mod rate_limit;
 pub mod request;

@@ -81,8 +81,8 @@ const EXAMPLES: &str = r#"Examples:
   curl --json '{"name":"cpu_usage","value":85.5}' http://127.0.0.1:8080/metrics
   curl http://127.0.0.1:8080/ready
 
-SIGHUP reads the tokens again. Ctrl-C answers the requests that are on their way, and exits. A second
-Ctrl-C exits at once."#;
+SIGHUP reads the tokens again. Ctrl-C answers the requests that are on their way, and exits.
+A second Ctrl-C exits at once."#;
 
 /// Where the server listens, and who may use it.
 #[derive(Debug, clap::Args)]

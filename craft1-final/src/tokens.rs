@@ -112,7 +112,7 @@ pub enum BadTokens {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadLine {
     /// There is no colon and no blank in it.
-    #[error("expected a name and a token, as in web-1:0123456789abcdef0123456789abcdef")]
+    #[error("expected a name and a token, as in NAME:TOKEN")]
     Form,
     /// The name has no length, or too much of it, or a control character.
     #[error("expected a name of 1 to {NAME_BYTES_MAX} bytes")]

@@ -19,7 +19,7 @@ use craft1_phase1::timeouts::Timeouts;
 use crate::answer::{self, CONTINUE, Date};
 use crate::request::{Missing, Parsed, Persistence, Reader, Request};
 use crate::slab::Key;
-use crate::telemetry::{Meter, Route};
+use crate::telemetry::{Dropped, Meter, Route};
 use crate::timer_wheel::{Clock, Tick, ticks};
 use crate::writer::{Outbox, Ticket, Verdict};
 
@@ -281,6 +281,7 @@ impl<'h> Shared<'h> {
     /// Answers what was no request, and is the last of its connection.
     pub fn refuse(&mut self, response: &Response, is_head: bool, client: &mut Client) {
         self.requests += 1;
+        self.meter.dropped(Dropped::by_status(response.status));
         self.respond(response, Route::Other, is_head, Persistence::Close, client);
     }
 
@@ -355,12 +356,14 @@ impl<'h> Shared<'h> {
         match self.parked.pop() {
             Some(Answer::Accepted { metrics, persistence, since }) => {
                 self.meter.took(Route::Ingest, 1, self.now.saturating_duration_since(since));
-                if verdict.result.is_ok() {
-                    self.accept(metrics, persistence);
-                } else {
-                    let response = Service::stored(metrics, verdict.result);
-                    self.meter.answered(response.status);
-                    answer::response(&mut self.out, &response, false, &self.date, persistence);
+                match verdict.result {
+                    Ok(()) => self.accept(metrics, persistence),
+                    Err(unstored) => {
+                        let response = Service::stored(metrics, Err(unstored));
+                        self.meter.dropped(unstored.into());
+                        self.meter.answered(response.status);
+                        answer::response(&mut self.out, &response, false, &self.date, persistence);
+                    }
                 }
             }
             Some(Answer::Known(bytes)) => self.out.extend_from_slice(&bytes),
