@@ -50,6 +50,7 @@ pub(crate) fn all() -> Vec<Work> {
     [
         ("http read/1 request", one.clone(), 1),
         ("http read/16 pipelined", one.repeat(PIPELINED), PIPELINED),
+        ("http read/16 heads that differ", heads_that_differ(), PIPELINED),
         ("http read/20 fields", with_20_fields(), 1),
         ("http read/chunked", chunked, 1),
     ]
@@ -57,6 +58,15 @@ pub(crate) fn all() -> Vec<Work> {
     .flat_map(|(group, requests, count)| read(group, &requests, count))
     .chain(answers())
     .collect()
+}
+
+/// As from a client that numbers its requests, so that no head is known.
+fn heads_that_differ() -> String {
+    let request = |number| {
+        let length = BODY.len();
+        format!("{START}X-Request-Id: {number:016x}\r\nContent-Length: {length}\r\n\r\n{BODY}")
+    };
+    (0..PIPELINED).map(request).collect()
 }
 
 fn with_20_fields() -> String {

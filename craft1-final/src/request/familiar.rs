@@ -100,11 +100,16 @@ impl Familiar {
 /// The number that `bytes` begin with, and how many digits it has: at least one, and at most
 /// [`DIGITS_MAX`], though more may follow.
 fn leading_number(bytes: &[u8]) -> Option<(usize, usize)> {
-    let is_digit = |byte: &&u8| byte.is_ascii_digit();
-    let digits_len = bytes.iter().take(DIGITS_MAX).take_while(is_digit).count();
-    let digits = &bytes[..digits_len];
-    let number = digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
-    (digits_len > 0).then_some((number, digits_len))
+    let (mut number, mut len) = (0, 0);
+    for byte in bytes.iter().take(DIGITS_MAX) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number * 10 + usize::from(digit);
+        len += 1;
+    }
+    (len > 0).then_some((number, len))
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@
 //! checked and forgotten.
 
 use craft1_phase1::http::cursor::{Cursor, Stop};
-use craft1_phase1::http::head::{
-    FieldLine, FieldRules, Repeated, Section, Version, read_method, read_target,
-};
+use craft1_phase1::http::head::{FieldRules, Repeated, Section, Version, read_method, read_target};
 use craft1_phase1::http::target::is_host;
 use craft1_phase1::http::{Framing, Limits, Refusal};
 use craft1_phase1::service::Call;
@@ -16,9 +14,6 @@ use craft1_phase1::service::Call;
 use super::name::{LENT, Name};
 use super::persistence::ConnectionOptions;
 use super::{Persistence, Request, regular};
-
-/// The line end behind a field.
-const LINE_END_LEN: usize = b"\r\n".len();
 
 /// A place in the buffer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -218,13 +213,11 @@ impl Fields {
         limits: &Limits,
     ) -> Result<usize, Refusal> {
         let mut position = start;
-        while let Some((line, line_len)) = regular::field_line(&unread[position..]) {
-            let line_bytes = line_len + LINE_END_LEN;
-            if !self.section.count_line(line_bytes, limits) {
-                break;
-            }
-            self.take(head, line, unread, limits)?;
-            position += line_bytes;
+        while let Some(line) = regular::field_line(&unread[position..])
+            && self.section.count_line(line.len, limits)
+        {
+            self.take(head, line.name, line.value, unread, limits)?;
+            position += line.len;
         }
         Ok(position - start)
     }
@@ -238,7 +231,7 @@ impl Fields {
         limits: &Limits,
     ) -> Result<Option<Framing>, Stop> {
         if let Some(line) = self.section.field_line(cursor, limits)? {
-            self.take(head, line, unread, limits)?;
+            self.take(head, Name::of(line.name), line.value, unread, limits)?;
             return Ok(None);
         }
         let framing = self.rules.finish(self.version)?;
@@ -251,12 +244,12 @@ impl Fields {
     fn take(
         &mut self,
         head: &mut Head,
-        line: FieldLine<'_>,
+        name: Name,
+        value: &[u8],
         unread: &[u8],
         limits: &Limits,
     ) -> Result<(), Refusal> {
-        let FieldLine { name, value } = line;
-        match Name::of(name) {
+        match name {
             Name::Host => self.rules.host(regular::is_host(value) || is_host(value))?,
             Name::Expect => self.rules.expect(value, self.version)?,
             Name::Connection => self.options.take(value),

@@ -25,23 +25,24 @@ pub(super) const LENT: [&str; 4] =
 impl Name {
     /// RFC 9110, section 5.1: the case of a name does not count.
     pub(super) fn of(name: &[u8]) -> Self {
-        let (candidate, spelling) = match name.len() {
-            4 => (Self::Host, "Host"),
-            6 => (Self::Expect, "Expect"),
-            10 => (Self::Connection, "Connection"),
-            11 => (Self::Lent(2), LENT[2]),
-            12 => (Self::Lent(0), LENT[0]),
-            13 => (Self::Lent(3), LENT[3]),
-            14 => (Self::ContentLength, "Content-Length"),
-            16 => (Self::Lent(1), LENT[1]),
-            17 => (Self::TransferEncoding, "Transfer-Encoding"),
-            _ => return Self::Other,
-        };
-        let spelling = spelling.as_bytes();
-        // Most clients spell it like this, and to compare words is quicker than to compare letters.
-        let is_it = name == spelling || name.eq_ignore_ascii_case(spelling);
-        if is_it { candidate } else { Self::Other }
+        match name.len() {
+            4 if is(name, b"Host") => Self::Host,
+            6 if is(name, b"Expect") => Self::Expect,
+            10 if is(name, b"Connection") => Self::Connection,
+            11 if is(name, b"X-Client-Id") => Self::Lent(2),
+            12 if is(name, b"Content-Type") => Self::Lent(0),
+            13 if is(name, b"Authorization") => Self::Lent(3),
+            14 if is(name, b"Content-Length") => Self::ContentLength,
+            16 if is(name, b"Content-Encoding") => Self::Lent(1),
+            17 if is(name, b"Transfer-Encoding") => Self::TransferEncoding,
+            _ => Self::Other,
+        }
     }
+}
+
+/// Most clients spell a name like this, and a known number of bytes is compared in words.
+fn is<const LEN: usize>(name: &[u8], spelling: &[u8; LEN]) -> bool {
+    name == spelling || name.eq_ignore_ascii_case(spelling)
 }
 
 #[cfg(test)]

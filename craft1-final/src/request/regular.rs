@@ -8,8 +8,12 @@
 //! That a byte below a bound betrays itself by a borrow, for eight bytes at once, is Alan Mycroft's
 //! discovery (1987); Sean Anderson collected the family in "Bit Twiddling Hacks".
 
-use craft1_phase1::http::head::{FieldLine, trim};
+use craft1_phase1::http::head::trim;
 use craft1_phase1::http::limits::METHOD_BYTES_MAX;
+
+use super::name::Name;
+
+const LINE_END: &[u8] = b"\r\n";
 
 /// How the usual request line ends.
 const VERSION: &[u8] = b" HTTP/1.1\r\n";
@@ -65,16 +69,28 @@ pub(super) fn request_line(bytes: &[u8]) -> Option<RequestLine<'_>> {
     is_regular.then_some(RequestLine { method, path, len })
 }
 
-/// Reads the field line that `bytes` begins with, and its length without its end.
-pub(super) fn field_line(bytes: &[u8]) -> Option<(FieldLine<'_>, usize)> {
-    let (name, rest) = bytes.split_at(word_len(bytes, &TOKEN_BYTES)?);
+/// A field line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FieldLine<'a> {
+    pub(super) name: Name,
+    /// Without the white space around it.
+    pub(super) value: &'a [u8],
+    /// Its length with its end.
+    pub(super) len: usize,
+}
+
+/// Reads the field line that `bytes` begins with.
+pub(super) fn field_line(bytes: &[u8]) -> Option<FieldLine<'_>> {
+    let (name, rest) = bytes.split_at(len_before(bytes, colons_and_controls));
     let [b':', rest @ ..] = rest else { return None };
-    let (value, rest) = rest.split_at(plain_len(rest));
-    if name.is_empty() || !rest.starts_with(b"\r\n") {
-        return None;
-    }
-    let len = name.len() + 1 + value.len();
-    Some((FieldLine { name, value: trim(value) }, len))
+    let (value, rest) = rest.split_at(len_before(rest, controls));
+    let known = Name::of(name);
+    // A known name is a token, whoever spells it.
+    let is_token =
+        known != Name::Other || !name.is_empty() && word_len(name, &TOKEN_BYTES).is_none();
+    let len = name.len() + 1 + value.len() + LINE_END.len();
+    let is_regular = is_token && rest.starts_with(LINE_END);
+    is_regular.then(|| FieldLine { name: known, value: trim(value), len })
 }
 
 /// Whether it is a name or an address of IPv4, with or without a port.
@@ -95,28 +111,40 @@ fn word_len(bytes: &[u8], table: &Table) -> Option<usize> {
 /// How many bytes a word has.
 const WORD_BYTES: usize = 8;
 
-/// How many bytes stand before the first control character, the tab included: all of them where
-/// there is none.
-fn plain_len(bytes: &[u8]) -> usize {
+/// The highest bit of each byte.
+const HIGH_BITS: u64 = splat(0x80);
+
+/// How many bytes stand before the first one that `marks` marks: all of them where there is none.
+#[inline]
+fn len_before(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
     let (words, rest) = bytes.as_chunks::<WORD_BYTES>();
     let mut before = 0;
     for word in words {
-        let controls = controls(u64::from_le_bytes(*word));
-        if controls != 0 {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
             // Little endian: the first byte is the lowest.
-            return before + controls.trailing_zeros() as usize / WORD_BYTES;
+            return before + marks.trailing_zeros() as usize / WORD_BYTES;
         }
         before += WORD_BYTES;
     }
-    before + rest.iter().position(u8::is_ascii_control).unwrap_or(rest.len())
+    before + rest.iter().position(|byte| marks(splat(*byte)) != 0).unwrap_or(rest.len())
 }
 
 /// Marks control characters by their highest bit. The lowest mark is right; those above it may not
 /// be, because a subtraction borrows from the byte above.
 const fn controls(word: u64) -> u64 {
-    let deletes = word ^ splat(0x7f);
-    let (below_blank, zero) = (word.wrapping_sub(splat(b' ')), deletes.wrapping_sub(splat(1)));
-    (below_blank & !word | zero & !deletes) & splat(0x80)
+    let below_blank = word.wrapping_sub(splat(b' ')) & !word;
+    (below_blank | zeros(word ^ splat(0x7f))) & HIGH_BITS
+}
+
+/// Marks colons as well.
+const fn colons_and_controls(word: u64) -> u64 {
+    controls(word) | zeros(word ^ splat(b':')) & HIGH_BITS
+}
+
+/// Marks zero bytes, and others by the lower bits.
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(splat(1)) & !word
 }
 
 /// The same byte, eight times.
@@ -132,15 +160,25 @@ mod tests {
 
     use super::*;
 
+    /// What each kind of marks is for.
+    type Kind = (fn(u64) -> u64, fn(&u8) -> bool);
+
+    const KINDS: [Kind; 2] = [
+        (controls, u8::is_ascii_control),
+        (colons_and_controls, |byte| *byte == b':' || byte.is_ascii_control()),
+    ];
+
     #[test]
-    fn a_control_character_is_found_wherever_it_stands() {
-        for len in 0..20 {
-            for at in 0..len {
-                for byte in 0..=u8::MAX {
-                    let mut bytes = vec![b'x'; len];
-                    bytes[at] = byte;
-                    let expected = if byte.is_ascii_control() { at } else { len };
-                    assert_eq!(plain_len(&bytes), expected, "{byte:#x} at {at} of {len}");
+    fn every_byte_is_judged_alone_wherever_it_stands() {
+        for (marks, is_wanted) in KINDS {
+            for len in 0..20 {
+                for at in 0..len {
+                    for byte in 0..=u8::MAX {
+                        let mut bytes = vec![b'x'; len];
+                        bytes[at] = byte;
+                        let expected = if is_wanted(&byte) { at } else { len };
+                        assert_eq!(len_before(&bytes, marks), expected, "{byte:#x} at {at}");
+                    }
                 }
             }
         }
@@ -148,11 +186,13 @@ mod tests {
 
     #[test]
     fn the_first_of_two_is_found_whatever_stands_behind_it() {
-        for first in 0..=u8::MAX {
-            for second in 0..=u8::MAX {
-                let bytes = [b'x', first, second, b'x', b'x', b'x', b'x', b'x', b'\r'];
-                let expected = bytes.iter().position(u8::is_ascii_control).unwrap();
-                assert_eq!(plain_len(&bytes), expected, "{first:#x} {second:#x}");
+        for (marks, is_wanted) in KINDS {
+            for first in 0..=u8::MAX {
+                for second in 0..=u8::MAX {
+                    let bytes = [b'x', first, second, b'x', b'x', b'x', b'x', b'x', b'\r'];
+                    let expected = bytes.iter().position(is_wanted).unwrap();
+                    assert_eq!(len_before(&bytes, marks), expected, "{first:#x} {second:#x}");
+                }
             }
         }
     }
@@ -199,8 +239,10 @@ mod tests {
         ] {
             assert_eq!(request_line(odd.as_bytes()), None, "{odd:?}");
         }
-        let (line, len) = field_line(b"A: b c \r\n\r\n").unwrap();
-        assert_eq!((line, len), (FieldLine { name: b"A", value: b"b c" }, 7));
+        let line = field_line(b"A: b:c \r\n\r\n");
+        assert_eq!(line, Some(FieldLine { name: Name::Other, value: b"b:c", len: 9 }));
+        let line = field_line(b"hOST:\r\n");
+        assert_eq!(line, Some(FieldLine { name: Name::Host, value: b"", len: 7 }));
         for odd in
             ["A : b\r\n", "A: b\tc\r\n", ": b\r\n", "A: b\n", "A: b\r", "A: b", "A", "\r\n", ""]
         {
