@@ -193,3 +193,17 @@ fn a_known_head_keeps_to_the_limits_of_today() {
         reader = Reader::default();
     }
 }
+
+#[test]
+fn a_head_is_known_until_another_one_begins() {
+    let (mut reader, limits) = (Reader::default(), Limits::default());
+    let bytes = format!("{GET}\r\n").into_bytes();
+    let is_known = |reader: &mut Reader| reader.familiar.recognise(&bytes, &limits).is_some();
+    assert!(!is_known(&mut reader));
+    assert!(reader.read(&mut bytes.clone(), &limits).is_ok());
+    assert!(is_known(&mut reader));
+    assert_eq!(missing(&mut reader, &mut []), (Missing::All, 0));
+    assert!(is_known(&mut reader));
+    assert_eq!(missing(&mut reader, &mut [b'G']), (Missing::Head, 1));
+    assert!(!is_known(&mut reader));
+}
