@@ -70,7 +70,7 @@ fn mutants_behind_their_original_mean_what_they_mean_to_phase_1() {
         let said = outcome.unwrap_or_else(|_| panic!("mutant {number}: {}", mutant.escape_ascii()));
         met.insert(said[0].iter().filter(|it| matches!(it, Said::Complete(_))).count());
     }
-    assert!(met.is_superset(&(1..=4).collect()), "requests that were complete: {met:?}");
+    assert!(met.is_superset(&(1..=3).collect()), "requests that were complete: {met:?}");
 }
 
 /// What a length may be changed into.
