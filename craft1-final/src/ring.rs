@@ -9,8 +9,9 @@
 //! |---|---|---|
 //! | [`mutex`] | many to many | nothing: a deque behind a lock, to compare with |
 //! | [`spsc`] | one to one | no lock: two positions, each written by one thread |
-//! | [`spsc_cached`] | one to one | each side keeps a copy of the other's position, each position has cache lines of its own, and a batch publishes its position once |
-//! | [`mpsc`] | many to one | producers claim slots by compare-and-swap, the consumer can sleep |
+//! | [`spsc_cached`] | one to one | each side keeps a copy of the other's position, and each position has cache lines of its own |
+//! | `spsc_cached/batch.rs` | one to one | many elements for one store of a position |
+//! | [`mpsc`] | many to one | producers claim slots by compare-and-swap, one or many at once, and the consumer can sleep |
 //!
 //! Below them:
 //!
@@ -26,11 +27,11 @@
 //!
 //! # How that is known
 //!
-//! A test runs on the machine that it runs on, in the order that happens to come up, and x86 forgives
-//! most wrong orderings. So each lock-free rung has models (`…/models.rs`) that [loom] runs in every
-//! order and with every value that the memory model of C++20 allows for them. `tests/lab_ring_models`
-//! runs them, and then plants a mistake at a time into a copy of these files and expects a model to
-//! find it.
+//! A test runs in the order that happens to come up, and x86 forgives most wrong orderings. So each
+//! lock-free rung has models (`…/models.rs`), which [loom] runs in one order after the other and with
+//! every value that the memory model of C++20 allows a load to return. `tests/lab_ring_models.rs` runs
+//! them, and then makes one mistake at a time in a copy of these files and expects a model to find it.
+//! What several rungs must hold stands once, in `claims.rs`.
 //!
 //! [loom]: https://docs.rs/loom
 
