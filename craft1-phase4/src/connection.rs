@@ -139,7 +139,7 @@ impl Exchange<'_> {
         request: hyper::Request<Incoming>,
         answer: impl Fn(Request) -> F,
     ) -> hyper::Response<Full<Bytes>> {
-        let Conditions { telemetry, draining, .. } = self.conditions;
+        let telemetry = &self.conditions.telemetry;
         let request = self.receive(request).await;
         let complete = Instant::now();
         let response = match request {
@@ -147,11 +147,22 @@ impl Exchange<'_> {
             Err(refusal) => refusal,
         };
         // Counted first, so that a client that asks for the counters finds its last answer there.
-        telemetry.answered(response.status, complete.elapsed());
+        let status = response.status;
+        telemetry.answered(status, complete.elapsed());
+        encode(response, self.is_last(status))
+    }
+
+    /// Whether the connection ends behind the answer that is due.
+    fn is_last(self, status: u16) -> bool {
+        if !self.passage.answer_is_last() {
+            return false;
+        }
         // 411: without a length there seems to be no body, and what follows is most likely one.
-        let may_end = self.passage.has_ended() || draining.has_begun() || response.status == 411;
-        let is_last = self.passage.answer_is_last();
-        encode(response, is_last && may_end)
+        let is_unasked = self.conditions.draining.has_begun() || status == 411;
+        if is_unasked {
+            self.passage.end_unasked();
+        }
+        is_unasked || self.passage.has_ended()
     }
 
     async fn receive(self, request: hyper::Request<Incoming>) -> Result<Request, Response> {

@@ -28,6 +28,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -108,9 +109,9 @@ impl Screen {
     /// The socket, where its client may have more to send: what is unread when a socket closes makes
     /// the close a reset, and a reset can overtake the answer.
     pub fn into_unread(self) -> Option<TcpStream> {
-        let has_more = || matches!(self.stream.try_read(&mut [0]), Ok(1));
-        let is_unread = self.passage.is_broken() || !self.held.bytes.is_empty() || has_more();
-        (is_unread && !self.client_has_ended).then_some(self.stream)
+        let is_unread = !self.held.bytes.is_empty() || has_received(&self.stream);
+        let may_go_on = self.passage.ends_unasked() || is_unread;
+        (may_go_on && !self.client_has_ended).then_some(self.stream)
     }
 
     /// Receives, and puts into `buf` what may go on; or waits.
@@ -192,7 +193,7 @@ impl Screen {
 
     /// Nothing has come. Ready once nothing will.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_idle() && self.conditions.draining.has_begun() {
+        if self.is_idle() && self.conditions.draining.has_begun() && !has_received(&self.stream) {
             self.passage.end();
             return Poll::Ready(());
         }
@@ -239,6 +240,13 @@ impl Screen {
         ready!(self.alarm.poll(cx, due));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
+}
+
+/// Whether there is something to be read that the runtime may not know of yet: it asks the system
+/// when it has nothing else to do, and the end of the server is something to do.
+fn has_received(stream: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    recv(stream, &mut [0], flags).is_ok_and(|(_, len)| len > 0)
 }
 
 impl Held {

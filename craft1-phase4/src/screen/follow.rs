@@ -97,6 +97,7 @@ impl Follower {
                         Mark::RequestEnd => {
                             start = Some(sight.read);
                             sight.end = self.is_last.then_some(End::Last);
+                            self.is_head = false;
                         }
                     }
                 }

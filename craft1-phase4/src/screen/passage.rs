@@ -12,6 +12,7 @@ use craft1_phase1::http::{Refusal, Response};
 pub struct Passage {
     unanswered: AtomicUsize,
     has_ended: AtomicBool,
+    ends_unasked: AtomicBool,
     broken: OnceLock<Broken>,
 }
 
@@ -44,6 +45,15 @@ impl Passage {
         self.has_ended.load(Relaxed)
     }
 
+    /// Notes that the client is told of an end that it has not asked for. It may be sending already.
+    pub fn end_unasked(&self) {
+        self.ends_unasked.store(true, Relaxed);
+    }
+
+    pub(super) fn ends_unasked(&self) -> bool {
+        self.ends_unasked.load(Relaxed)
+    }
+
     pub(super) fn hand_over(&self, heads: usize) {
         self.unanswered.store(self.unanswered.load(Relaxed) + heads, Relaxed);
     }
@@ -56,10 +66,7 @@ impl Passage {
         // The first reason is the reason.
         let _ = self.broken.set(why);
         self.end();
-    }
-
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.get().is_some()
+        self.end_unasked();
     }
 }
 
