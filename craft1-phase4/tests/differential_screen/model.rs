@@ -92,23 +92,18 @@ pub(crate) fn said(mut bytes: &[u8]) -> Vec<Said> {
 /// reads, and there are no empty elements in the list of transfer codings.
 fn read(reader: &mut RequestReader, bytes: &[u8]) -> Result<Progress, Refusal> {
     let mut consumed = 0;
-    let head = bytes.split_inclusive(|byte| *byte == b'\n');
-    for line in head.take_while(|line| line.ends_with(b"\r\n")) {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    for line in lines.take_while(|line| line.ends_with(b"\r\n")) {
+        if reader.is_in_body() {
+            break;
+        }
         let progress = reader.read(&bytes[consumed..consumed + line.len()])?;
         consumed += progress.consumed;
-        if progress.status != Status::NeedMore || reader.is_in_body() {
-            // The empty line behind the head, or more.
-            return match progress.status {
-                Status::NeedMore => read_on(reader, bytes, consumed),
-                _ => Ok(Progress { consumed, ..progress }),
-            };
+        if progress.status != Status::NeedMore {
+            return Ok(Progress { consumed, ..progress });
         }
         stricter(line).map_or(Ok(()), Err)?;
     }
-    read_on(reader, bytes, consumed)
-}
-
-fn read_on(reader: &mut RequestReader, bytes: &[u8], consumed: usize) -> Result<Progress, Refusal> {
     let progress = reader.read(&bytes[consumed..])?;
     Ok(Progress { consumed: consumed + progress.consumed, ..progress })
 }
