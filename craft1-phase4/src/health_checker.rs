@@ -144,10 +144,9 @@ impl HealthChecker {
 
 /// The probe with its limits around it.
 ///
-/// The order is what counts. Innermost the timeout: a check's time begins when it is sent, not when
-/// it waits for its turn. Then the rate, and outermost the places: who has a place is sent when the
-/// rate allows, at once. The other way round, somebody who waits for a place would hold the turn
-/// that the rate gave him, and pass it together with the next.
+/// The order is what counts: first a place, then the rate. Who has a place is sent when the rate
+/// allows, at once. The other way round, a turn that the rate gave would be kept until there is a
+/// place, and used together with the next. The timeout counts from when a check is sent.
 fn limited<F, E>(
     plan: Plan,
     probe: impl Fn(Arc<Node>) -> F + Send + 'static,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use super::condition::{Condition, Thresholds};
 use super::*;
@@ -151,6 +151,10 @@ fn conditions(checker: &HealthChecker) -> String {
     checker.statuses().borrow().nodes.iter().map(letter).collect()
 }
 
+async fn stop(checker: HealthChecker) {
+    timeout(HOUR, checker.stop()).await.expect("it stops when it is told to");
+}
+
 async fn wait_ms(wait_ms: u64) {
     sleep(Duration::from_millis(wait_ms)).await;
 }
@@ -164,7 +168,7 @@ async fn checks_at_once_and_at_every_interval_until_it_is_stopped() {
     assert_eq!(lab.call_times(), [0, 10_000, 20_000]);
     assert_eq!(conditions(&checker), "U");
     let statuses = checker.statuses();
-    checker.stop().await;
+    stop(checker).await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
     sleep(HOUR).await;
     assert_eq!(lab.calls().len(), 3);
@@ -180,10 +184,8 @@ async fn a_checker_that_is_dropped_ends() {
     wait_ms(1).await;
     assert_eq!(lab.inside(), 1);
     drop(checker);
-    while Handle::current().metrics().num_alive_tasks() > 0 {
-        yield_now().await;
-    }
-    assert_eq!(lab.inside(), 0);
+    wait_ms(1).await;
+    assert_eq!((lab.inside(), Handle::current().metrics().num_alive_tasks()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +201,7 @@ async fn goes_down_and_comes_back_after_so_many_in_a_row() {
         wait_ms(10_000).await;
     }
     assert_eq!(seen, "UUUddUUUUU");
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +215,7 @@ async fn a_node_that_flaps_stays_what_it_is_and_its_failures_are_counted() {
     let failed =
         checker.statuses().borrow().nodes.iter().map(|it| it.failed_checks).collect::<Vec<_>>();
     assert_eq!(failed, [180, 180]);
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +229,7 @@ async fn what_a_failing_node_told_before_is_forgotten() {
     assert_eq!(usage(&checker), Some(7));
     wait_ms(10_000).await;
     assert_eq!((usage(&checker), conditions(&checker)), (None, "U".into()));
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,22 +240,28 @@ async fn checks_begin_evenly_and_never_faster_than_the_rate() {
     wait_ms(15_000).await;
     let expected = [0, 250, 500, 750, 1_000, 10_000, 10_250, 10_500, 10_750, 11_000];
     assert_eq!(lab.call_times(), expected);
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_rate_holds_also_where_checks_wait_for_a_place() {
     let lab = Lab::new(&["a", "b", "c", "d"]);
-    let plan =
-        Plan { rate_per_s: NonZeroU16::new(10).unwrap(), concurrency: NonZeroU16::MIN, ..plan() };
-    // The first keeps the only place for longer than the rate would make the next one wait.
-    let wait = |_: &str, _| Answer::After(Duration::from_millis(190));
-    let checker = lab.check(plan, wait);
+    let plan = Plan {
+        rate_per_s: NonZeroU16::new(10).unwrap(),
+        concurrency: NonZeroU16::new(2).unwrap(),
+        ..plan()
+    };
+    // Both places are taken for longer than the rate makes the third one wait, and become free at
+    // nearly the same time.
+    let answer = |id: &str, _| match id {
+        "a" => Answer::After(Duration::from_millis(250)),
+        "b" => Answer::After(Duration::from_millis(160)),
+        _ => Well,
+    };
+    let checker = lab.check(plan, answer);
     wait_ms(5_000).await;
-    let times = lab.call_times();
-    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 100), "{times:?}");
-    assert_eq!(times.len(), 4);
-    checker.stop().await;
+    assert_eq!(lab.call_times(), [0, 100, 250, 350]);
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,7 +271,7 @@ async fn no_more_are_asked_at_once_than_there_are_places() {
     let checker = lab.check(plan, |_, _| Answer::After(Duration::from_millis(500)));
     wait_ms(1_400).await;
     assert_eq!((lab.seen.inside_max.load(SeqCst), lab.calls().len()), (2, 6));
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,7 +286,7 @@ async fn a_node_that_hangs_costs_one_place_for_the_timeout_and_nothing_else() {
     assert_eq!((conditions(&checker), lab.inside()), ("dUU".into(), 0));
     let latency = checker.statuses().borrow().nodes[0].last_check.unwrap().latency;
     assert_eq!(latency, Duration::from_secs(2));
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,7 +296,7 @@ async fn the_time_of_a_check_begins_when_it_is_sent() {
     let checker = lab.check(plan, |_, _| Answer::After(Duration::from_millis(1_500)));
     wait_ms(5_000).await;
     assert_eq!(conditions(&checker), "UUU", "the last has waited for 3 seconds to be asked");
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -300,7 +308,7 @@ async fn a_round_that_takes_too_long_puts_the_next_one_off() {
     let checker = lab.check(plan, slow_at_first);
     wait_ms(50_000).await;
     assert_eq!(lab.call_times(), [0, 25_000, 35_000, 45_000]);
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +317,7 @@ async fn a_round_begins_as_late_as_the_jitter_says() {
     let checker = lab.check_with_jitter(plan(), |_, _| Well, |most| most);
     wait_ms(25_000).await;
     assert_eq!(lab.call_times(), [1_000, 11_000, 21_000]);
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,7 +337,7 @@ async fn a_fleet_that_changes_is_checked_from_the_next_round_on() {
         *calls.entry(id).or_insert(0) += 1;
     }
     assert_eq!(calls, BTreeMap::from([("a".into(), 2), ("b".into(), 1), ("new".into(), 1)]));
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,7 +351,7 @@ async fn a_fleet_that_changes_in_the_middle_of_a_round_does_not_mix_nodes_up() {
     wait_ms(12_000).await;
     assert_eq!((conditions(&checker), lab.inside()), ("U".into(), 0));
     assert_eq!(checker.statuses().borrow().nodes[0].failed_checks, 0);
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -354,7 +362,7 @@ async fn without_its_file_it_goes_on_with_the_fleet_that_it_knows() {
     fs::remove_file(lab.nodes_file()).unwrap();
     wait_ms(20_000).await;
     assert_eq!((conditions(&checker), lab.calls().len()), ("U".into(), 3));
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -367,7 +375,7 @@ async fn a_file_that_comes_later_is_checked_from_then_on() {
     lab.write(&[row("a")]);
     wait_ms(10_000).await;
     assert_eq!(conditions(&checker), "U");
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,7 +386,7 @@ async fn stopping_in_the_middle_of_checks_waits_for_none_and_leaves_none() {
     wait_ms(1_000).await;
     assert_eq!((lab.inside(), lab.calls().len()), (2, 2), "the third waits for a place");
     let stopping = Instant::now();
-    checker.stop().await;
+    stop(checker).await;
     assert_eq!(stopping.elapsed(), Duration::ZERO);
     assert_eq!((lab.inside(), Handle::current().metrics().num_alive_tasks()), (0, 0));
 }
@@ -392,7 +400,7 @@ async fn a_probe_that_panics_costs_its_own_check() {
     assert_eq!(conditions(&checker), "?U");
     wait_ms(10_000).await;
     assert_eq!(conditions(&checker), "UU");
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -410,7 +418,7 @@ async fn tells_what_is_news_and_nothing_twice() {
     wait_ms(95_000).await;
     fs::remove_file(lab.nodes_file()).unwrap();
     wait_ms(50_000).await;
-    checker.stop().await;
+    stop(checker).await;
     let at = lab.nodes_file().display().to_string();
     let expected = [
         format!("WARN skipped a row path=\"{at}\" line=3 reason=1 fields under 7 columns"),
