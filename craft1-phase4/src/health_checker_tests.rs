@@ -11,7 +11,6 @@ use tokio::time::timeout;
 
 use super::condition::{Condition, Thresholds};
 use super::*;
-use crate::logging;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -401,37 +400,4 @@ async fn a_probe_that_panics_costs_its_own_check() {
     wait_ms(10_000).await;
     assert_eq!(conditions(&checker), "UU");
     stop(checker).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn tells_what_is_news_and_nothing_twice() {
-    let log = logging::tests::Pipe::default();
-    let _logging = log.listen("info");
-    let lab = Lab::new(&["a"]);
-    lab.write(&[row("a"), "bad".into()]);
-    let answer = |_: &str, count| match count {
-        0 | 1 | 6.. => Well,
-        5 => Failing,
-        _ => Never,
-    };
-    let checker = lab.check(plan(), answer);
-    wait_ms(95_000).await;
-    fs::remove_file(lab.nodes_file()).unwrap();
-    wait_ms(50_000).await;
-    stop(checker).await;
-    let at = lab.nodes_file().display().to_string();
-    let expected = [
-        format!("WARN skipped a row path=\"{at}\" line=3 reason=1 fields under 7 columns"),
-        format!("INFO read the fleet path=\"{at}\" nodes=1 skipped=1"),
-        "INFO node is up id=\"a\" role=\"web\" region=\"eu-west\" latency=0ns".into(),
-        "WARN node is down id=\"a\" role=\"web\" region=\"eu-west\" address=10.0.0.7:9100 \
-         reason=\"no answer within 2s\""
-            .into(),
-        "INFO node is up id=\"a\" role=\"web\" region=\"eu-west\" latency=0ns".into(),
-        format!(
-            "WARN no fleet in the file of nodes; mend the file path=\"{at}\" \
-             error=cannot read: No such file or directory (os error 2) kept=1"
-        ),
-    ];
-    assert_eq!(log.lines(), expected);
 }

@@ -113,6 +113,17 @@ impl Server {
             .unwrap_or_else(|| panic!("no line with {text:?}: {self}"))
     }
 
+    /// As [`Server::wait_for_line`], of standard error.
+    ///
+    /// # Panics
+    /// If none comes within [`DEADLINE`].
+    #[track_caller]
+    pub fn wait_for_error(&self, text: &str) -> String {
+        self.stderr
+            .wait_for(|line| line.contains(text), DEADLINE)
+            .unwrap_or_else(|| panic!("no error with {text:?}: {self}"))
+    }
+
     /// Standard output so far.
     pub fn stdout(&self) -> Vec<String> {
         self.stdout.so_far()
@@ -275,6 +286,14 @@ mod tests {
         assert_eq!(exit.status.code(), Some(3));
         assert_eq!(exit.stdout.last().unwrap(), "last");
         assert_eq!(exit.stderr, ["to-stderr"]);
+    }
+
+    #[test]
+    fn waits_for_a_line_of_either_stream() {
+        let script = format!("{LISTENING}; sleep 0.1; echo one; echo two >&2; exec sleep 60");
+        let server = Server::start(&mut shell(&script));
+        assert_eq!(server.wait_for_error("wo"), "two");
+        assert_eq!(server.wait_for_line("ne"), "one");
     }
 
     #[test]
