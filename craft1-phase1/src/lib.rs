@@ -5,20 +5,20 @@
 //!
 //! | file | what it does | replaced in |
 //! |---|---|---|
-//! | [`socket`] | socket, bind, listen, accept, recv, send, shutdown | phase 4 |
-//! | [`server`] | accepts, and gives each connection a thread | phase 2 |
+//! | [`socket`] | socket, bind, listen, accept, recv, send, shutdown | phase 4, by tokio |
+//! | [`server`] | accepts, and gives each connection a thread | phases 2, 4, final |
 //! | [`departing`] | tells a client why there is no room for it | |
-//! | [`connection`] | reads one request by its deadline, answers, closes | phase 4 |
+//! | [`connection`] | reads one request by its deadline, answers, closes | phase 4, final |
 //! | [`timeouts`] | how long a client may take | |
-//! | [`http`] | bytes to a request, a response to bytes; no I/O | final |
+//! | [`http`] | bytes to a request, a response to bytes; no I/O | |
 //! | [`service`] | the routes; no I/O either | |
 //! | [`json`] | a body to a batch of metrics, through a tree | phase 3 |
 //! | [`mod@line`] | a batch to lines of JSON, through serde | phase 3 |
 //! | [`recovery`] | the data file at start-up: locked, looked through, a torn tail cut | |
-//! | [`writer`] | lines to a file, under one lock | phase 4 |
-//! | [`telemetry`], [`histogram`] | what the server knows of itself | |
+//! | [`writer`] | lines to a file, under one lock | phase 4, final |
+//! | [`telemetry`], [`histogram`] | what the server knows of itself | final: [`telemetry`] |
 //! | [`prometheus`] | numbers to the text that Prometheus reads | |
-//! | [`shutdown`] | from a signal to the end | phase 4 |
+//! | [`shutdown`] | from a signal to the end | |
 //! | [`program`] | options and messages, the same in every phase | |
 //!
 //! What always holds: everything that a client can send has a limit, everything that waits has a

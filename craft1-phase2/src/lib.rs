@@ -8,12 +8,12 @@
 //!
 //! | file | what it does | in phase 1 | replaced in |
 //! |---|---|---|---|
-//! | [`pool`] | workers, a bounded backlog, gauges | | phase 4 |
-//! | [`server`] | accepts, and gives each connection to the pool | a thread for each | phase 4 |
-//! | [`overflow`] | answers probes and refuses the rest, from the accepting thread | | phase 4 |
+//! | [`pool`] | workers, a bounded backlog, gauges | | phase 4, by tasks |
+//! | [`server`] | accepts, and gives each connection to the pool | a thread for each | phase 4, final |
+//! | [`overflow`] | answers probes and refuses the rest, from the accepting thread | | phase 4, by tasks |
 //! | [`rate_limit`] | a sliding window for each client | no limit | final |
 //! | [`limit`], [`counter`], [`owner`] | `1000/1s`; one window as two numbers; whose an address is | | |
-//! | [`admission`] | 429, before the body is parsed | | |
+//! | [`admission`] | 429, before the body is parsed | | final |
 //! | [`readiness`] | `GET /ready` | 404 | |
 //! | [`descriptors`] | a descriptor for every connection that may be | | |
 //!
