@@ -234,3 +234,72 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn queue(ack: Ack) -> Queue {
+        Queue::new(Options { batch_bytes_max: 4, ..Options::new(ack) })
+    }
+
+    /// How often the thread is woken while it rests and `pushes` requests of two bytes come.
+    fn wake_ups(rest: Rest, pushes: usize) -> usize {
+        let queue = queue(Ack::Accepted);
+        queue.lock().rest = Some(rest);
+        let mut count = 0;
+        for _ in 0..pushes {
+            let rested = queue.lock().rest.is_some();
+            queue.push(b"a\n", 1).unwrap();
+            count += usize::from(rested && queue.lock().rest.is_none());
+        }
+        count
+    }
+
+    #[test]
+    fn a_thread_without_work_is_woken_by_the_first_request_and_by_no_other() {
+        assert_eq!(wake_ups(Rest::Lines, 10), 1);
+    }
+
+    #[test]
+    fn a_thread_that_lets_lines_gather_is_woken_once_a_batch_is_full_and_not_before() {
+        assert_eq!(wake_ups(Rest::FullBatch(LONG), 2), 0);
+        assert_eq!(wake_ups(Rest::FullBatch(LONG), 10), 1);
+    }
+
+    #[test]
+    fn a_thread_that_leaves_a_disk_alone_is_not_woken() {
+        assert_eq!(wake_ups(Rest::Time(LONG), 10), 0);
+    }
+
+    #[test]
+    fn buffers_are_filled_again_and_no_more_are_kept_than_are_needed() {
+        let queue = queue(Ack::Accepted);
+        for _ in 0..10 {
+            queue.push(b"abc\n", 1).unwrap();
+        }
+        while let Some(batch) = queue.try_take() {
+            queue.settle(batch, Ok(()));
+        }
+        let kept = |queue: &Queue| queue.lock().spare_buffers.len();
+        assert_eq!(kept(&queue), SPARE_BUFFERS_MAX);
+        queue.push(b"abc\n", 1).unwrap();
+        assert_eq!(kept(&queue), SPARE_BUFFERS_MAX - 1);
+        assert_eq!(queue.try_take().unwrap().lines, b"abc\n");
+    }
+
+    #[test]
+    fn only_who_waits_costs_a_channel_and_one_is_enough_for_all() {
+        assert!(queue(Ack::Accepted).push(b"a\n", 1).unwrap().is_none());
+        let queue = queue(Ack::Durable);
+        let waiters = [(); 2].map(|()| queue.push(b"a\n", 1).unwrap().unwrap());
+        assert!(waiters[0].same_channel(&waiters[1]));
+        let batch = queue.try_take().unwrap();
+        queue.settle(batch, Ok(()));
+        for waiter in waiters {
+            assert_eq!(*waiter.borrow(), Some(Ok(())));
+        }
+    }
+}
