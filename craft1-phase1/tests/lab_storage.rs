@@ -1,18 +1,15 @@
 //! Lab tests: what was answered with 202 is in the file, whole and once, whatever becomes of the
 //! server, of the file or of the disk.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::process::Command;
 use std::time::SystemTime;
-use std::{fs, io, thread};
+use std::{fs, thread};
 
 use metrics_model::Timestamp;
 use rustix::process::Signal;
 use serde_json::Value;
-use testkit::{
-    Client, DataFolder, Exit, Response, Server, client, get_json, post_json, wait_until,
-};
+use testkit::ending::{self, CLIENTS, Ended};
+use testkit::{DataFolder, Exit, Server, client, post_json};
 
 const PHASE1: &str = env!("CARGO_BIN_EXE_craft1-phase1");
 
@@ -230,58 +227,9 @@ fn clients_at_once_leave_every_batch_whole_and_in_one_piece() {
     }
 }
 
-/// How many clients send while their server ends.
-const CLIENTS: usize = 4;
-
-/// What became of the metrics of clients that went on sending while their server ended.
-struct Ended {
-    exit: Exit,
-    /// The names that were answered with 202.
-    answered: BTreeSet<String>,
-    /// The names in the file.
-    stored: BTreeSet<String>,
-}
-
 fn end_under_load(end: impl FnOnce(Server) -> Exit) -> Ended {
     let folder = DataFolder::new();
-    let server = start(&folder);
-    let address = server.address();
-    let stored = || get_json(address, "/health")["stored"].as_u64();
-    let (exit, answered) = thread::scope(|scope| {
-        let send = |client| scope.spawn(move || send_until_gone(address, client));
-        let clients: Vec<_> = (0..CLIENTS).map(send).collect();
-        wait_until("a hundred are stored", || stored() >= Some(100));
-        let exit = end(server);
-        (exit, clients.into_iter().flat_map(|client| client.join().unwrap()).collect())
-    });
-    // What the end has torn is cut by the next start.
-    start(&folder).stop().assert_success();
-    let lines = folder.stored();
-    let stored: BTreeSet<_> = lines.iter().map(|it| it["name"].as_str().unwrap().into()).collect();
-    assert_eq!(stored.len(), lines.len(), "a metric is stored twice");
-    assert!(stored.len() >= 100);
-    Ended { exit, answered, stored }
-}
-
-/// Sends metrics whose names no other client uses, one by one, until there is nobody to take them,
-/// and returns the names that were answered.
-fn send_until_gone(address: SocketAddr, client: usize) -> Vec<String> {
-    let mut answered = Vec::new();
-    loop {
-        let name = format!("client_{client}.metric_{}", answered.len());
-        match try_post(address, &format!(r#"{{"name":"{name}","value":1}}"#)) {
-            Ok(response) => assert_eq!(response.status, 202),
-            Err(_) => return answered,
-        }
-        answered.push(name);
-    }
-}
-
-fn try_post(address: SocketAddr, body: &str) -> io::Result<Response> {
-    let mut client = Client::connect(address)?;
-    let head = format!("POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: {}", body.len());
-    client.send(format!("{head}\r\n\r\n{body}").as_bytes())?;
-    client.read_response()
+    ending::end_under_load(&folder, || start(&folder), end)
 }
 
 #[test]
@@ -308,44 +256,27 @@ fn a_kill_under_load_loses_nothing_that_was_answered() {
     assert!(unanswered <= CLIENTS, "{unanswered} were stored and not answered");
 }
 
-/// A limit on the size of files cuts a write short and fails the next one, as a full disk does. It
-/// can be changed while the server runs.
 #[cfg(target_os = "linux")]
 mod full_disk {
-    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-    use testkit::get;
+    use testkit::{file_size, get};
 
     use super::*;
-
-    fn start(folder: &DataFolder) -> Server {
-        let mut command = Command::new("sh");
-        // Beyond the limit comes a signal, which would end the server.
-        command.args(["-c", r#"trap "" XFSZ; exec "$@""#, "sh", PHASE1, "--port", "0"]);
-        Server::start(command.arg("--data-file").arg(folder.data_file()))
-    }
-
-    fn resize(server: &Server, bytes: Option<usize>) {
-        let maximum = getrlimit(Resource::Fsize).maximum;
-        let current = bytes.map(|bytes| bytes as u64).or(maximum);
-        let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap());
-        prlimit(pid, Resource::Fsize, Rlimit { current, maximum }).unwrap();
-    }
 
     #[test]
     fn is_answered_503_and_leaves_no_half_a_line_wherever_it_ends_and_passes() {
         let folder = DataFolder::new();
-        let server = start(&folder);
+        let server = file_size::start(&folder, PHASE1, &[]);
         post(&server, METRIC);
         let two = format!(r#"{{"metrics":[{METRIC},{METRIC}]}}"#);
         for room in 0..2 * LINE.len() {
-            resize(&server, Some(LINE.len() + room));
+            file_size::limit(&server, Some(LINE.len() + room));
             let refusal = post_json(server.address(), "/metrics", &two);
             let found = (refusal.status, refusal.field("retry-after"));
             assert_eq!(found, (503, Some("1")), "with room for {room} bytes");
             assert_eq!(text(&folder), LINE, "with room for {room} bytes");
         }
         assert_eq!(get(server.address(), "/health").status, 200);
-        resize(&server, None);
+        file_size::limit(&server, None);
         post(&server, &two);
         assert_eq!(text(&folder), LINE.repeat(3));
         let exit = server.stop();

@@ -18,7 +18,8 @@ use disk::{Answer, Call, Disk, Fault, block_on, hand_over, is_answered, number, 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use testkit::{DataFolder, Watchdog, wait_until};
+use testkit::ending::{self, CLIENTS, Ended};
+use testkit::{DataFolder, Exit, Server, Watchdog, wait_until};
 
 #[test]
 fn nobody_is_answered_before_the_sync_is_done() {
@@ -228,6 +229,37 @@ fn take(path: &Path) -> File {
     file.lock().unwrap();
     file.write_all(b"theirs\n").unwrap();
     file
+}
+
+const PHASE4: &str = env!("CARGO_BIN_EXE_craft1-phase4");
+
+fn end_under_load(ack: &str, end: impl FnOnce(Server) -> Exit) -> Ended {
+    let folder = DataFolder::new();
+    let options = ["--ack", ack, "--limit", "100000/1s"];
+    ending::end_under_load(&folder, || folder.start(PHASE4, &options), end)
+}
+
+#[test]
+fn a_kill_under_load_loses_nothing_that_was_answered() {
+    for ack in ["stored", "durable"] {
+        let Ended { answered, stored, .. } = end_under_load(ack, Server::kill);
+        let lost: Vec<_> = answered.difference(&stored).collect();
+        assert!(lost.is_empty(), "{ack}: {lost:?}");
+        let unanswered = stored.len() - answered.len();
+        assert!(unanswered <= CLIENTS, "{ack}: {unanswered} were stored and not answered");
+    }
+}
+
+#[test]
+fn a_stop_under_load_stores_what_it_answered_and_answers_what_it_stored() {
+    for ack in ["accepted", "stored", "durable"] {
+        let Ended { exit, answered, stored } = end_under_load(ack, Server::stop);
+        exit.assert_success();
+        assert_eq!(answered, stored, "{ack}");
+        let said = format!("stopped: wrote {} metrics to ", stored.len());
+        let last = exit.stdout.last().unwrap();
+        assert!(last.starts_with(&said), "{last}");
+    }
 }
 
 /// What a random test does.

@@ -239,7 +239,7 @@ impl State {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     fn queue(ack: Ack) -> Queue {
         Queue::new(Options { batch_bytes_max: 4, ..Options::new(ack) })

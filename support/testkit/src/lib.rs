@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`server`] | starts a binary on a free port, reads its first line, stops it, keeps its output |
 //! | [`folder`] | a data file of its own for each test |
+//! | [`ending`] | servers that end while clients send |
+//! | `file_size` | a full disk for a real process; Linux only |
 //! | [`client`] | a raw socket: bytes in any split out, one response after the other in |
 //! | [`contract`] | the wire contract as rows, run with the capabilities that a phase has |
 //! | [`json_suite`] | `JSONTestSuite` as bodies and verdicts |
@@ -20,6 +22,9 @@
 pub mod browser;
 pub mod client;
 pub mod contract;
+pub mod ending;
+#[cfg(target_os = "linux")]
+pub mod file_size;
 pub mod folder;
 pub mod json_suite;
 pub mod llhttp;
