@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::panic;
 
-use craft1_phase1::http::{Framing, Refusal};
+use craft1_phase1::http::{Framing, Limits, Refusal};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use testkit::Mutator;
@@ -22,7 +22,7 @@ mod sent;
 mod verdict;
 
 use sent::sent;
-use verdict::{Said, said};
+use verdict::{LIMITS, Said, said};
 
 /// Mutants in the default lane: a few seconds without optimisation.
 const SOME: usize = 20_000;
@@ -45,6 +45,17 @@ fn mutants_mean_what_they_mean_to_phase_1() {
 #[ignore = "a million mutants, slow lane"]
 fn a_million_mutants_mean_what_they_mean_to_phase_1() {
     check(2, MANY);
+}
+
+#[test]
+fn requests_at_the_limits_mean_what_they_mean_to_phase_1() {
+    let met: Vec<bool> = at_the_limits()
+        .flat_map(|request| [said([request.as_slice()]), said(request.chunks(1))])
+        .map(|said| matches!(said[0], Said::Refused(..)))
+        .collect();
+    let (within, beyond) = met.split_at(met.len() / 2);
+    assert!(within.iter().all(|is_refused| !is_refused), "{met:?}");
+    assert!(beyond.iter().all(|is_refused| *is_refused), "{met:?}");
 }
 
 /// A head that came before is not read again. These come behind the request that they are made of, so
@@ -121,10 +132,36 @@ fn corpus() -> Vec<Vec<u8>> {
         format!("{post}Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"),
         "GET /health HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n".repeat(4),
         "HEAD /ready HTTP/1.1\r\nHost: localhost:8080\r\n\r\n\r\n".repeat(2),
+        "CONNECT /a HTTP/1.1\r\nHost: a\r\n\r\n".into(),
     ];
     let mut corpus = phase1_corpus::corpus();
     corpus.extend(texts.map(String::into_bytes));
+    corpus.extend(at_the_limits());
     corpus
+}
+
+/// Requests with a target, a line, a section and a number of fields of exactly the limit, and of one
+/// more.
+fn at_the_limits() -> impl Iterator<Item = Vec<u8>> {
+    let Limits { target_bytes, line_bytes, head_bytes, fields, .. } = LIMITS;
+    let request = |target: &str, fields: &str| {
+        format!("GET /{target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").into_bytes()
+    };
+    (0..=1).flat_map(move |more| {
+        let x = |len: usize| "x".repeat(len + more);
+        let line = |len: usize| format!("A: {}\r\n", "x".repeat(len - "A: ".len()));
+        let host_bytes = "Host: a\r\n".len();
+        // Lines of half the length, and one that takes what they leave.
+        let half = line(line_bytes / 2);
+        let halves = half.repeat((head_bytes - host_bytes) / half.len() - 1);
+        let rest = head_bytes - host_bytes - halves.len();
+        [
+            request(&x(target_bytes - 1), ""),
+            request("", &line(line_bytes + more)),
+            request("", &format!("{halves}{}", line(rest + more))),
+            request("", &"A: b\r\n".repeat(fields - 1 + more)),
+        ]
+    })
 }
 
 proptest! {
