@@ -8,7 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use craft1_final::writer::Options;
@@ -67,19 +67,25 @@ fn a_segment_is_closed_before_it_would_grow_beyond_its_bound() {
 #[test]
 fn what_is_longer_than_a_segment_gets_one_of_its_own() {
     let folder = DataFolder::new();
-    let mut rig = Rig::start(&folder, three_lines(None), Disk::default());
-    store(&mut rig, [0]);
-    for number in 1..=5 {
-        rig.only().take(&name(number));
+    let watched = disk(|call| {
+        assert_ne!(call, Call::Remove, "an empty segment is as good as a new one");
+        Fate::Works
+    });
+    let mut rig = Rig::start(&folder, three_lines(None), watched);
+    for long in [1..=5, 7..=11] {
+        let short = *long.end() + 1;
+        for number in long {
+            rig.only().take(&name(number));
+        }
+        rig.only().flush();
+        rig.only().verdict();
+        store(&mut rig, [short]);
     }
-    rig.only().flush();
-    rig.only().verdict();
-    store(&mut rig, [6]);
     let lines =
         closed(&folder).into_iter().map(|path| fs::metadata(path).unwrap().len() / line_len());
-    assert_eq!(lines.collect::<Vec<_>>(), [1, 5]);
+    assert_eq!(lines.collect::<Vec<_>>(), [5, 1, 5]);
     rig.finish();
-    assert_eq!(names(&folder.data_file()), (0..=6).map(name).collect::<Vec<_>>());
+    assert_eq!(names(&folder.data_file()), (1..=12).map(name).collect::<Vec<_>>());
 }
 
 #[test]
@@ -200,6 +206,25 @@ fn a_segment_that_cannot_be_closed_goes_on_growing_until_it_can() {
     });
     rig.finish();
     assert_eq!(names(&folder.data_file()), (0..number).map(name).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_segment_that_cannot_be_closed_is_left_alone_for_a_while() {
+    let folder = DataFolder::new();
+    let closes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&closes);
+    let stuck = disk(move |call| match call {
+        Call::Close => {
+            counted.fetch_add(1, SeqCst);
+            Fate::Fails(ErrorKind::PermissionDenied)
+        }
+        _ => Fate::Works,
+    });
+    let seldom = Options { retry: Duration::from_hours(1), ..three_lines(None) };
+    let mut rig = Rig::start(&folder, seldom, stuck);
+    store(&mut rig, 0..20);
+    assert_eq!(closes.load(SeqCst), 1);
+    rig.finish();
 }
 
 #[test]

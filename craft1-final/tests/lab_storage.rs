@@ -15,7 +15,7 @@ use craft1_final::writer::disk::Disk;
 use craft1_final::writer::failure::{Failure, Step};
 use craft1_final::writer::{FinishError, OpenError, Options};
 use craft1_phase4::ack::Ack;
-use testkit::{DataFolder, wait_until};
+use testkit::{DataFolder, Watchdog, wait_until};
 
 use rig::{Call, EventLoop, Fate, Gate, Rig, disk, line, names, options, text};
 
@@ -69,6 +69,21 @@ fn what_is_undone_or_not_taken_is_not_stored() {
     rig.only().outbox.lines().extend_from_slice(b"{\"the last half\"");
     assert_eq!(rig.finish(), 2);
     assert_eq!(text(&folder.data_file()), line("one") + &line("two"));
+}
+
+#[test]
+fn a_loop_that_ends_in_the_middle_of_a_turn_leaves_nothing_behind() {
+    // Less than a chunk, and more than one.
+    for requests in [1, 5_000] {
+        let folder = DataFolder::new();
+        let mut rig = Rig::start(&folder, options(Ack::Accepted), Disk::default());
+        for request in 0..requests {
+            rig.only().take(&format!("metric_{request}"));
+        }
+        assert_eq!(rig.finish(), requests);
+        let expected: Vec<_> = (0..requests).map(|it| format!("metric_{it}")).collect();
+        assert_eq!(names(&folder.data_file()), expected);
+    }
 }
 
 #[test]
@@ -199,6 +214,7 @@ fn who_ends_while_the_disk_refuses_is_told_what_is_lost() {
     event_loops[0].send("one");
     event_loops[0].send("two");
     drop(event_loops);
+    let _watchdog = Watchdog::start();
     let error = writer.finish().unwrap_err();
     assert!(matches!(error, FinishError::Lost(2)), "{error:?}");
     assert_eq!(text(&folder.data_file()), "");

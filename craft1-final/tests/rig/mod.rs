@@ -12,7 +12,7 @@ use craft1_final::writer::{OpenError, Options, Outbox, Status, Ticket, Verdict, 
 use craft1_phase3::json;
 use craft1_phase4::ack::Ack;
 use craft1_phase4::segment;
-use testkit::{DEADLINE, DataFolder, wait_until};
+use testkit::{DEADLINE, DataFolder, Watchdog, wait_until};
 
 /// A writer and the outboxes of its event loops.
 pub(crate) struct Rig {
@@ -85,6 +85,7 @@ impl Rig {
     /// Ends the loops and then the writer.
     #[track_caller]
     pub(crate) fn finish(self) -> u64 {
+        let _watchdog = Watchdog::start();
         drop(self.event_loops);
         self.writer.finish().unwrap()
     }
