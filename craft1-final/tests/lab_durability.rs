@@ -22,7 +22,8 @@ use craft1_phase3::json;
 use craft1_phase4::ack::Ack;
 use craft1_phase4::segment;
 use proptest::prelude::*;
-use testkit::{DataFolder, wait_until};
+use testkit::ending::{self, Ended};
+use testkit::{DataFolder, Exit, Server, wait_until};
 
 use rig::{Call, EventLoop, Fate, Gate, Rig, disk, line, names, options, text};
 
@@ -578,5 +579,34 @@ fn what_a_killed_process_has_told_is_stored_whole_and_once() {
             // The last line can be torn, and its client was told all the same.
             assert!(untold <= CLIENTS + 1, "{untold} are stored that nobody was told of");
         }
+    }
+}
+
+const FINAL: &str = env!("CARGO_BIN_EXE_craft1-final");
+
+/// Clients have a limit of their own, which is not the lesson here.
+fn end_under_load(ack: &str, end: impl FnOnce(Server) -> Exit) -> Ended {
+    let folder = DataFolder::new();
+    let start = || folder.start(FINAL, &["--ack", ack, "--limit", "100000/1s"]);
+    ending::end_under_load(&folder, start, end)
+}
+
+#[test]
+fn a_server_that_is_killed_under_load_keeps_what_it_answered() {
+    for ack in ["stored", "durable"] {
+        let Ended { answered, stored, .. } = end_under_load(ack, Server::kill);
+        let lost: Vec<_> = answered.difference(&stored).collect();
+        assert!(lost.is_empty(), "{ack}: {lost:?}");
+        let unanswered = stored.len() - answered.len();
+        assert!(unanswered <= ending::CLIENTS, "{unanswered} were stored and not answered");
+    }
+}
+
+#[test]
+fn a_server_that_is_stopped_under_load_stores_what_it_answered_whatever_that_meant() {
+    for ack in ["accepted", "stored", "durable"] {
+        let Ended { exit, answered, stored } = end_under_load(ack, Server::stop);
+        exit.assert_success();
+        assert_eq!(answered, stored, "{ack}");
     }
 }

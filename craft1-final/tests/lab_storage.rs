@@ -341,3 +341,41 @@ fn counts_what_it_does() {
     assert_eq!(rig.metric("ingest_retained_bytes"), len);
     rig.finish();
 }
+
+/// A limit on the size of files cuts a write short and fails the next one, as a full disk does.
+#[cfg(target_os = "linux")]
+mod full_disk {
+    use testkit::{file_size, get, post_json};
+
+    use super::*;
+
+    const FINAL: &str = env!("CARGO_BIN_EXE_craft1-final");
+    const METRIC: &str = r#"{"name":"m","value":1,"timestamp":1758116723123}"#;
+
+    #[test]
+    fn is_answered_503_by_every_route_that_matters_leaves_no_half_a_line_and_passes() {
+        for ack in ["stored", "durable"] {
+            let folder = DataFolder::new();
+            let server = file_size::start(&folder, FINAL, &["--ack", ack]);
+            let post = || post_json(server.address(), "/metrics", METRIC);
+            let ready = || get(server.address(), "/ready").status;
+            assert_eq!(post().status, 202);
+            let len = line("m").len();
+            for (round, room) in [0, 1, len / 2, len - 1].into_iter().enumerate() {
+                file_size::limit(&server, Some((round + 1) * len + room));
+                let refusal = post();
+                assert_eq!((refusal.status, refusal.field("retry-after")), (503, Some("1")));
+                let not_ready = get(server.address(), "/ready");
+                assert_eq!(not_ready.status, 503);
+                assert!(not_ready.text().contains("ulimit -f"), "{}", not_ready.text());
+                assert_eq!(get(server.address(), "/health").status, 200);
+                assert_eq!(text(&folder.data_file()), line("m").repeat(round + 1));
+                file_size::limit(&server, None);
+                wait_until("it is ready again", || ready() == 200);
+                assert_eq!(post().status, 202);
+            }
+            server.stop().assert_success();
+            assert_eq!(text(&folder.data_file()), line("m").repeat(5));
+        }
+    }
+}
