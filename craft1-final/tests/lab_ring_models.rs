@@ -24,7 +24,7 @@ fn every_model_holds_and_finds_what_is_planted() {
     let not_found = PLANTED.iter().filter(|mistake| {
         rings.plant(mistake.edits);
         let is_found = match mistake.found_by {
-            Found::Model(name) => rings.model_fails(name),
+            Found::Model(name, symptom) => rings.model_fails(name, symptom),
             Found::Doctest(name) => rings.doctest_fails(name),
         };
         rings.restore();
@@ -40,7 +40,8 @@ fn every_model_holds_and_finds_what_is_planted() {
 fn every_planted_mistake_can_be_made() {
     for mistake in PLANTED {
         for edit in mistake.edits {
-            copy::edited(edit).unwrap_or_else(|error| panic!("{}: {error}", mistake.name));
+            let edited = copy::edited(&copy::source(), edit);
+            assert!(edited.is_ok(), "{}: {edited:?}", mistake.name);
         }
     }
 }

@@ -19,7 +19,9 @@ pub(crate) struct Edit {
 /// Who must find it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Found {
-    Model(&'static str),
+    /// A model, and what it must say.
+    Model(&'static str, &'static str),
+    /// A doctest that must not compile, and now does.
     Doctest(&'static str),
 }
 
@@ -31,23 +33,31 @@ const MPSC: &str = "ring/mpsc.rs";
 const CLAIM: &str = "ring/mpsc/claim.rs";
 const SLEEP: &str = "ring/mpsc/sleep.rs";
 
-const SPSC_CROSS: Found = Model("ring::spsc::models::elements_cross_in_order");
-const SPSC_FULL: Found = Model("ring::spsc::models::a_full_ring_gives_the_element_back");
-const SPSC_DROP: Found = Model("ring::spsc::models::each_element_is_dropped_once");
-const CACHED_CROSS: Found = Model("ring::spsc_cached::models::elements_cross_in_order");
-const CACHED_FULL: Found = Model("ring::spsc_cached::models::a_full_ring_gives_the_element_back");
-const CACHED_BATCH: Found = Model("ring::spsc_cached::models::batches_cross_in_order");
-const MPSC_CROSS: Found = Model("ring::mpsc::models::elements_cross_in_order");
-const MPSC_FULL: Found = Model("ring::mpsc::models::a_full_ring_gives_the_element_back");
-const MPSC_DROP: Found = Model("ring::mpsc::models::each_element_is_dropped_once");
-const MPSC_TWO: Found = Model("ring::mpsc::models::two_producers_and_a_consumer_that_sleeps");
-const MPSC_WAKE: Found = Model("ring::mpsc::models::a_push_wakes_a_consumer_that_sleeps");
-const MPSC_LAST: Found =
-    Model("ring::mpsc::models::the_last_producer_wakes_a_consumer_that_sleeps");
-const MPSC_LATE: Found =
-    Model("ring::mpsc::models::a_wake_up_that_comes_late_costs_the_next_sleep_nothing");
-const MPSC_SEEN: Found = Model("ring::mpsc::models::a_closed_ring_shows_what_its_producers_did");
-const MPSC_SHORT: Found = Model("ring::mpsc::models::a_batch_that_ends_early_and_another_producer");
+/// Two accesses to a slot, and neither happened before the other.
+const RACE: &str = "Causality violation";
+/// Everybody sleeps.
+const DEADLOCK: &str = "deadlock";
+/// An element was lost, came twice or was dropped twice.
+const WRONG: &str = "assertion";
+/// Somebody waits for what never comes.
+const STUCK: &str = "exceeded maximum number of branches";
+
+const SPSC_CROSS: &str = "ring::spsc::models::elements_cross_in_order";
+const SPSC_FULL: &str = "ring::spsc::models::a_full_ring_gives_the_element_back";
+const SPSC_DROP: &str = "ring::spsc::models::each_element_is_dropped_once";
+const CACHED_CROSS: &str = "ring::spsc_cached::models::elements_cross_in_order";
+const CACHED_FULL: &str = "ring::spsc_cached::models::a_full_ring_gives_the_element_back";
+const CACHED_BATCH: &str = "ring::spsc_cached::models::batches_cross_in_order";
+const MPSC_CROSS: &str = "ring::mpsc::models::elements_cross_in_order";
+const MPSC_FULL: &str = "ring::mpsc::models::a_full_ring_gives_the_element_back";
+const MPSC_DROP: &str = "ring::mpsc::models::each_element_is_dropped_once";
+const MPSC_TWO: &str = "ring::mpsc::models::two_producers_and_a_consumer_that_sleeps";
+const MPSC_WAKE: &str = "ring::mpsc::models::a_push_wakes_a_consumer_that_sleeps";
+const MPSC_LAST: &str = "ring::mpsc::models::the_last_producer_wakes_a_consumer_that_sleeps";
+const MPSC_LATE: &str =
+    "ring::mpsc::models::a_wake_up_that_comes_late_costs_the_next_sleep_nothing";
+const MPSC_SEEN: &str = "ring::mpsc::models::a_closed_ring_shows_what_its_producers_did";
+const MPSC_SHORT: &str = "ring::mpsc::models::a_batch_that_ends_early_and_another_producer";
 
 const fn edit(file: &'static str, right: &'static str, wrong: &'static str) -> Edit {
     Edit { file, right, wrong }
@@ -61,32 +71,32 @@ pub(crate) const PLANTED: &[Mistake] = &[
     // Two positions.
     mistake(
         "spsc: release to relaxed, by the producer",
-        SPSC_CROSS,
+        Model(SPSC_CROSS, RACE),
         &[edit(SPSC, "tail.store(self.tail, Release)", "tail.store(self.tail, Relaxed)")],
     ),
     mistake(
         "spsc: release to relaxed, by the consumer",
-        SPSC_CROSS,
+        Model(SPSC_CROSS, RACE),
         &[edit(SPSC, "head.store(self.head, Release)", "head.store(self.head, Relaxed)")],
     ),
     mistake(
         "spsc: acquire to relaxed, by the producer",
-        SPSC_CROSS,
+        Model(SPSC_CROSS, RACE),
         &[edit(SPSC, "head.load(Acquire)", "head.load(Relaxed)")],
     ),
     mistake(
         "spsc: acquire to relaxed, by the consumer",
-        SPSC_CROSS,
+        Model(SPSC_CROSS, RACE),
         &[edit(SPSC, "tail.load(Acquire)", "tail.load(Relaxed)")],
     ),
     mistake(
         "spsc: a full test off by one",
-        SPSC_FULL,
+        Model(SPSC_FULL, RACE),
         &[edit(SPSC, "== self.ring.slots.capacity()", "> self.ring.slots.capacity()")],
     ),
     mistake(
         "spsc: a position that does not wrap",
-        SPSC_CROSS,
+        Model(SPSC_CROSS, STUCK),
         &[edit(
             SPSC,
             "self.tail = self.tail.wrapping_add(1)",
@@ -95,7 +105,7 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "spsc: an element that is popped and dropped again with the ring",
-        SPSC_DROP,
+        Model(SPSC_DROP, WRONG),
         &[edit(SPSC, "head.store(self.head, Release)", "head.load(Relaxed)")],
     ),
     mistake(
@@ -110,32 +120,32 @@ pub(crate) const PLANTED: &[Mistake] = &[
     // Cached positions and batches.
     mistake(
         "spsc_cached: release to relaxed, by the producer",
-        CACHED_CROSS,
+        Model(CACHED_CROSS, RACE),
         &[edit(CACHED, "tail.store(self.tail, Release)", "tail.store(self.tail, Relaxed)")],
     ),
     mistake(
         "spsc_cached: release to relaxed, by the consumer",
-        CACHED_CROSS,
+        Model(CACHED_CROSS, RACE),
         &[edit(CACHED, "head.store(self.head, Release)", "head.store(self.head, Relaxed)")],
     ),
     mistake(
         "spsc_cached: acquire to relaxed, by the producer",
-        CACHED_CROSS,
+        Model(CACHED_CROSS, RACE),
         &[edit(CACHED, "head.load(Acquire)", "head.load(Relaxed)")],
     ),
     mistake(
         "spsc_cached: acquire to relaxed, by the consumer",
-        CACHED_CROSS,
+        Model(CACHED_CROSS, RACE),
         &[edit(CACHED, "tail.load(Acquire)", "tail.load(Relaxed)")],
     ),
     mistake(
         "spsc_cached: a full test off by one",
-        CACHED_FULL,
+        Model(CACHED_FULL, RACE),
         &[edit(CACHED, "< self.ring.slots.capacity()", "<= self.ring.slots.capacity()")],
     ),
     mistake(
         "spsc_cached: a distance that does not wrap",
-        CACHED_CROSS,
+        Model(CACHED_CROSS, RACE),
         &[edit(
             CACHED,
             "self.tail.wrapping_sub(self.head) <",
@@ -144,7 +154,7 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "spsc_cached: a batch that is read and dropped again with the ring",
-        CACHED_BATCH,
+        Model(CACHED_BATCH, WRONG),
         &[edit(
             "ring/spsc_cached/batch.rs",
             "Drop for Read<'_, T> {\n    fn drop(&mut self) {\n        self.0.publish();",
@@ -163,27 +173,27 @@ pub(crate) const PLANTED: &[Mistake] = &[
     // Stamps.
     mistake(
         "mpsc: release to relaxed, at the stamp",
-        MPSC_CROSS,
+        Model(MPSC_CROSS, RACE),
         &[edit(CLAIM, "store(self.next | flag, Release)", "store(self.next | flag, Relaxed)")],
     ),
     mistake(
         "mpsc: acquire to relaxed, at the stamp",
-        MPSC_CROSS,
+        Model(MPSC_CROSS, RACE),
         &[edit(MPSC, "stamp.load(Acquire)", "stamp.load(Relaxed)")],
     ),
     mistake(
         "mpsc: release to relaxed, at the consumer's position",
-        MPSC_CROSS,
+        Model(MPSC_CROSS, RACE),
         &[edit(MPSC, "head.store(self.head, Release)", "head.store(self.head, Relaxed)")],
     ),
     mistake(
         "mpsc: acquire to relaxed, at the consumer's position",
-        MPSC_CROSS,
+        Model(MPSC_CROSS, RACE),
         &[edit(CLAIM, "head.load(Acquire)", "head.load(Relaxed)")],
     ),
     mistake(
         "mpsc: a full test off by one",
-        MPSC_FULL,
+        Model(MPSC_FULL, RACE),
         &[edit(
             CLAIM,
             "slots.len().saturating_sub(used)",
@@ -192,7 +202,7 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "mpsc: a distance that does not wrap",
-        MPSC_CROSS,
+        Model(MPSC_CROSS, RACE),
         &[edit(
             CLAIM,
             "position(tail).wrapping_sub(self.head)",
@@ -201,7 +211,7 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "mpsc: an element that is popped and dropped again with the ring",
-        MPSC_DROP,
+        Model(MPSC_DROP, WRONG),
         &[edit(
             MPSC,
             "Drop for Read<'_, T> {\n    fn drop(&mut self) {\n        self.0.publish();",
@@ -210,7 +220,7 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "mpsc: a claim that does not look whether it was first",
-        MPSC_TWO,
+        Model(MPSC_TWO, RACE),
         &[edit(
             CLAIM,
             ".compare_exchange_weak(tail, end, Relaxed, Relaxed)",
@@ -219,18 +229,18 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "mpsc: a claim that is not used up and holds up the rest",
-        MPSC_SHORT,
+        Model(MPSC_SHORT, STUCK),
         &[edit(CLAIM, "self.stamp(SKIPPED)", "self.next = self.end")],
     ),
     // Sleep.
     mistake(
         "mpsc: a lost wake-up, because nobody wakes",
-        MPSC_WAKE,
+        Model(MPSC_WAKE, DEADLOCK),
         &[edit(CLAIM, "tail & SLEEPING != 0", "tail & SLEEPING > SLEEPING")],
     ),
     mistake(
         "mpsc: a lost wake-up, between the last look and falling asleep",
-        MPSC_WAKE,
+        Model(MPSC_WAKE, DEADLOCK),
         &[
             edit(
                 SLEEP,
@@ -242,7 +252,7 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "mpsc: a lost wake-up, because it is given to a sleep that is over",
-        MPSC_LATE,
+        Model(MPSC_LATE, DEADLOCK),
         &[edit(
             SLEEP,
             "= &*self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) {",
@@ -251,17 +261,17 @@ pub(crate) const PLANTED: &[Mistake] = &[
     ),
     mistake(
         "mpsc: a lost wake-up, when the last producer goes",
-        MPSC_LAST,
+        Model(MPSC_LAST, DEADLOCK),
         &[edit(SLEEP, "& SLEEPING != 0 {", "& SLEEPING > SLEEPING {")],
     ),
     mistake(
         "mpsc: release to relaxed, when the last producer goes",
-        MPSC_SEEN,
+        Model(MPSC_SEEN, WRONG),
         &[edit(SLEEP, "fetch_or(CLOSED, Release)", "fetch_or(CLOSED, Relaxed)")],
     ),
     mistake(
         "mpsc: acquire to relaxed, when the last producer has gone",
-        MPSC_SEEN,
+        Model(MPSC_SEEN, WRONG),
         &[edit(SLEEP, "self.ring.tail.load(Acquire)", "self.ring.tail.load(Relaxed)")],
     ),
 ];
