@@ -89,12 +89,13 @@ const WARM: u64 = 100;
 #[cfg(target_os = "linux")]
 fn ten_thousand_connections_are_served_and_cost_at_most_4_kib_each() {
     const OTHERS: u64 = 200;
-    let allowed = match descriptors::allow(CONNECTIONS + OTHERS) {
+    let allowed = match descriptors::allow(CONNECTIONS + OTHERS, "the connections of this test") {
         Ok(()) => CONNECTIONS,
         Err(too_few) => too_few.allowed - OTHERS,
     };
     let folder = DataFolder::new();
-    let server = folder.start(FINAL, &["--max-connections", "10000", "--idle-timeout", "10m"]);
+    let limits = ["--max-connections", "10000", "--idle-timeout", "10m", "--limit", "100000/1s"];
+    let server = folder.start(FINAL, &limits);
     let mut clients = connect_and_ask(&server, WARM);
     let before = resident_bytes(&server);
     clients.extend(connect_and_ask(&server, allowed - WARM));

@@ -69,7 +69,7 @@ fn a_connection_between_two_requests_is_closed() {
 fn every_request_that_has_come_is_answered() {
     for _ in 0..10 {
         let folder = DataFolder::new();
-        let server = folder.start(FINAL, &["--loops", "1"]);
+        let server = folder.start(FINAL, &["--loops", "1", "--limit", "100000/1s"]);
         let mut stream = TcpStream::connect(server.address()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(&POST.repeat(1_000)).unwrap();

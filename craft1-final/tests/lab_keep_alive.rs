@@ -23,7 +23,7 @@ const CHUNKS: &str = "POST /metrics HTTP/1.1\r\nHost: test\r\nTransfer-Encoding:
 
 /// With one event loop, so that one connection can get in the way of another.
 fn start(folder: &DataFolder, options: &[&str]) -> Server {
-    folder.start(FINAL, &[&["--loops", "1"], options].concat())
+    folder.start(FINAL, &[&["--loops", "1", "--limit", "100000/1s"], options].concat())
 }
 
 #[track_caller]
