@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use testkit::{Client, DEADLINE, DataFolder, Response, Server, get, wait_until};
@@ -125,8 +126,10 @@ fn a_client_that_goes_on_and_on_is_cut_off() {
     client.send(first).unwrap();
     assert_eq!(get(server.address(), "/health").status, 200);
     server.signal(Signal::TERM);
+    let stopped = Instant::now();
     while client.send(&[rest, first].concat()).is_ok() {
-        thread::sleep(std::time::Duration::from_millis(50));
+        assert!(stopped.elapsed() < DEADLINE, "it is still waited for");
+        thread::sleep(Duration::from_millis(50));
     }
     server.wait().assert_success();
 }
