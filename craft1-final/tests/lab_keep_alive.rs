@@ -1,6 +1,7 @@
 //! Lab tests: many requests over one connection, one behind the other or all at once, cut anywhere.
 //! There is one answer to each, in their order, whoever reads how slowly.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -130,10 +131,8 @@ fn what_is_no_request_is_refused_behind_the_answers_before_it_and_without_a_rese
         stream.shutdown(Shutdown::Write).unwrap();
         let mut answers = String::new();
         stream.read_to_string(&mut answers).unwrap();
-        let is_status = |line: &&str| line.starts_with("HTTP/1.1 ");
-        let statuses: Vec<_> = answers.split("\r\n").filter(is_status).collect();
-        assert_eq!(statuses.len(), 3, "{answers}");
-        assert_eq!(statuses[2], "HTTP/1.1 400 Bad Request");
+        let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).map(|it| &it[..3]).collect();
+        assert_eq!(statuses, ["202", "200", "400"]);
     }
 }
 
@@ -159,9 +158,11 @@ fn the_longest_body_is_taken_and_the_request_behind_it_too() {
     body.push_str(&" ".repeat(1024 * 1024 - body.len()));
     let head = "POST /metrics HTTP/1.1\r\nHost: test\r\n";
     let sized = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
-    let chunks: Vec<_> =
-        body.as_bytes().chunks(10_000).map(|it| str::from_utf8(it).unwrap()).collect();
-    let chunks: String = chunks.iter().map(|it| format!("{:x}\r\n{it}\r\n", it.len())).collect();
+    let mut chunks = String::new();
+    for chunk in body.as_bytes().chunks(10_000) {
+        let text = str::from_utf8(chunk).unwrap();
+        write!(chunks, "{:x}\r\n{text}\r\n", chunk.len()).unwrap();
+    }
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
     let mut client = Client::connect(server.address()).unwrap();
     client.send([&*sized, HEALTH, &chunked, HEALTH].concat().as_bytes()).unwrap();
