@@ -74,6 +74,7 @@ pub enum Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Single,
+    SingleSmall,
     Pipelined,
     Crowd,
     Batch { payload: Profile },
@@ -86,7 +87,7 @@ enum Shape {
 }
 
 /// Every workload, in the order in which they run.
-pub const WORKLOADS: [Workload; 12] = [
+pub const WORKLOADS: [Workload; 13] = [
     Workload {
         id: "single",
         about: "one metric a request, 64 connections that are used again",
@@ -95,8 +96,15 @@ pub const WORKLOADS: [Workload; 12] = [
         shape: Shape::Single,
     },
     Workload {
+        id: "single-small",
+        about: "one metric without tags a request, always the same, 64 connections that are used again",
+        failures: Failures::AreWrong,
+        pace: Pace::Closed,
+        shape: Shape::SingleSmall,
+    },
+    Workload {
         id: "pipelined",
-        about: "one metric a request, 64 connections with 16 requests on their way on each",
+        about: "as single-small, with 16 requests on their way on each connection",
         failures: Failures::AreWrong,
         pace: Pace::Closed,
         shape: Shape::Pipelined,
@@ -331,7 +339,12 @@ impl Shape {
     fn applied_to(self, plan: Plan, connections_max: usize) -> Plan {
         match self {
             Self::Single => plan,
-            Self::Pipelined => Plan { reuse: Reuse::KeepAlive { pipeline: PIPELINE }, ..plan },
+            Self::SingleSmall => Plan { payload: Profile::Constant, ..plan },
+            Self::Pipelined => Plan {
+                reuse: Reuse::KeepAlive { pipeline: PIPELINE },
+                payload: Profile::Constant,
+                ..plan
+            },
             Self::Crowd => Plan { connections: CROWD, ..plan },
             Self::Batch { payload } => Plan { batch: BATCH, payload, ..plan },
             Self::Close { connections } => Plan { reuse: Reuse::Close, connections, ..plan },
@@ -422,6 +435,6 @@ mod tests {
             assert!(preset.rounds as usize >= crate::statistics::ROUNDS_MIN);
         }
         let error = find("tiny").unwrap_err().to_string();
-        assert!(error.starts_with("there is no workload \"tiny\"; there are single, pipelined"));
+        assert!(error.starts_with("there is no workload \"tiny\"; there are single, single-small"));
     }
 }

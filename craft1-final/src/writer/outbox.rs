@@ -13,7 +13,8 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use craft1_phase1::service::Unstored;
 use craft1_phase4::ack::Ack;
@@ -36,6 +37,11 @@ const IN_FLIGHT_ACCEPTED: usize = 1;
 /// Where clients wait, each turn's lines go to the writer, so that its next group is there when it
 /// is done with the one before. More turns than this do not fit into a sync of a good disk.
 const IN_FLIGHT_WAITING: usize = 64;
+
+/// How long a turn waits at most for a writer that is behind: 5 ms, in which a client does not feel
+/// refused and a disk takes megabytes. In steps, because it is enough that one chunk comes back.
+const CATCH_UP_STEPS: usize = 20;
+const CATCH_UP_STEP: Duration = Duration::from_micros(250);
 
 /// The number of a request that was taken. It grows by one with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,8 +223,27 @@ impl Outbox {
                 self.push(filled, now);
             }
         }
-        let is_nearly_full = self.in_flight >= (3 * chunks_max(self.room_bytes_max)).div_ceil(4);
-        self.cells().is_nearly_full.store(is_nearly_full, Relaxed);
+        if self.ack == Ack::Accepted {
+            self.let_the_writer_catch_up();
+        }
+        self.cells().is_nearly_full.store(self.is_nearly_full(), Relaxed);
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.in_flight >= (3 * chunks_max(self.room_bytes_max)).div_ceil(4)
+    }
+
+    /// Clients who wait for a moment are better off than clients who are refused, and where the two
+    /// threads share a processor, the loop would keep the writer from working. A disk that is slow for
+    /// longer shows in 503.
+    fn let_the_writer_catch_up(&mut self) {
+        for _ in 0..CATCH_UP_STEPS {
+            while self.recycle().is_some() {}
+            if !self.is_nearly_full() {
+                return;
+            }
+            thread::sleep(CATCH_UP_STEP);
+        }
     }
 
     /// The next verdict, in the order of tickets. There is none under `accepted`, which promises
