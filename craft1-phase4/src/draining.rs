@@ -33,3 +33,18 @@ impl Draining {
         self.begun.notified()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken_and_finds_the_word_given() {
+        let draining = Draining::default();
+        let begun = draining.begun();
+        assert!(!draining.has_begun());
+        draining.begin();
+        begun.await;
+        assert!(draining.has_begun());
+    }
+}

@@ -36,3 +36,53 @@ impl Obstacle {
         writer.map(Self::Writer).or(is_crowded.then_some(Self::Connections))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use craft1_phase1::http::Limits;
+    use craft1_phase1::telemetry::Telemetry;
+    use craft1_phase1::timeouts::Timeouts;
+
+    use super::*;
+    use crate::draining::Draining;
+
+    const SLOW_DISK: Option<writer::Obstacle> = Some(writer::Obstacle::Queue);
+
+    fn conditions() -> Conditions {
+        let (header, body, write) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        Conditions {
+            limits: Limits::default(),
+            timeouts: Timeouts { header, body, write },
+            idle_timeout: Duration::ZERO,
+            telemetry: Telemetry::default(),
+            draining: Draining::default(),
+        }
+    }
+
+    #[test]
+    fn connections_are_one_from_three_quarters_on() {
+        for (connections_max, nearly_all_at) in [(1, 1), (2, 2), (4, 3), (100, 75)] {
+            let conditions = conditions();
+            let mut open = Vec::new();
+            for count in 0..=connections_max {
+                let expected = (count >= nearly_all_at).then_some(Obstacle::Connections);
+                let found = Obstacle::find(&conditions, connections_max, None);
+                assert_eq!(found, expected, "{count} of {connections_max}");
+                open.push(conditions.telemetry.open_connection(connections_max));
+            }
+        }
+    }
+
+    #[test]
+    fn the_one_that_lasts_longest_is_named() {
+        let conditions = conditions();
+        let _open = conditions.telemetry.open_connection(1);
+        let find = |writer| Obstacle::find(&conditions, 1, writer);
+        assert_eq!(find(SLOW_DISK), Some(Obstacle::Writer(writer::Obstacle::Queue)));
+        assert_eq!(find(None), Some(Obstacle::Connections));
+        conditions.draining.begin();
+        assert_eq!(find(SLOW_DISK), Some(Obstacle::Stopping));
+    }
+}

@@ -30,3 +30,44 @@ impl Alarm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// When the alarm goes off that is asked about `due` seconds from now.
+    async fn goes_off(alarm: &mut Alarm, due: u32) -> Duration {
+        let start = Instant::now();
+        poll_fn(|cx| alarm.poll(cx, start + SECOND * due)).await;
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn goes_off_at_the_deadline_and_again_at_the_next_one() {
+        let mut alarm = Alarm::default();
+        for due in [3, 60, 1, 0, 5] {
+            let after = goes_off(&mut alarm, due).await;
+            // The timer counts milliseconds.
+            assert!(after >= SECOND * due && after < SECOND * due + SECOND / 100, "{after:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_moves_is_met_where_it_has_moved_to() {
+        let start = Instant::now();
+        let mut alarm = Alarm::default();
+        for (asked_at, due) in [(0, 10), (1, 60), (2, 5), (3, 90)] {
+            tokio::time::sleep_until(start + SECOND * asked_at).await;
+            let due = start + SECOND * due;
+            let is_over = poll_fn(|cx| Poll::Ready(alarm.poll(cx, due))).await.is_ready();
+            assert!(!is_over, "asked at {asked_at}");
+        }
+        poll_fn(|cx| alarm.poll(cx, start + SECOND * 90)).await;
+        assert!(start.elapsed() >= SECOND * 90);
+    }
+}

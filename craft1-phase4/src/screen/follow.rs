@@ -236,3 +236,130 @@ fn has_close(options: &[u8]) -> bool {
 fn is_read_by_hyper(target: &[u8]) -> bool {
     target.starts_with(b"/") || Uri::try_from(target).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    use super::*;
+
+    /// What has gone on, how many heads that were, and how it ended.
+    type Passed = (Vec<u8>, usize, Option<End>);
+
+    /// Follows the bytes as they come, and holds back what may not go on.
+    fn follow<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Passed {
+        let mut follower = Follower::new(Limits::default());
+        let (mut held, mut read, mut passed, mut heads) = (Vec::new(), 0, Vec::new(), 0);
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            let sight = follower.follow(&mut held, read);
+            passed.extend(held.drain(..sight.released));
+            heads += sight.heads;
+            if sight.end.is_some() {
+                return (passed, heads, sight.end);
+            }
+            read = sight.read - sight.released;
+        }
+        (passed, heads, None)
+    }
+
+    fn whole(bytes: &str) -> Passed {
+        follow([bytes.as_bytes()])
+    }
+
+    const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    #[test]
+    fn half_a_head_stays_and_half_a_body_goes_on() {
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+        let text = format!("{GET}{head}hello{GET}");
+        for len in 0..text.len() {
+            let (begun, second) = (GET.len(), GET.len() + head.len());
+            let expected = match len {
+                _ if len < begun => 0,
+                _ if len < second => begun,
+                _ => len.min(second + 5),
+            };
+            assert_eq!(whole(&text[..len]).0.len(), expected, "of {len} bytes");
+        }
+    }
+
+    #[test]
+    fn hyper_sees_no_version_but_1_1_and_no_expectation_in_1_0() {
+        let expect = "Host: a\r\nExpect: 100-continue\r\n\r\n";
+        for (version, seen) in [
+            ("1.0", format!("GET / HTTP/1.1\r\n{}", expect.replace("Expect", "-xpect"))),
+            ("1.1", format!("GET / HTTP/1.1\r\n{expect}")),
+            ("1.7", format!("GET / HTTP/1.1\r\n{expect}")),
+        ] {
+            let (passed, heads, end) = whole(&format!("GET / HTTP/{version}\r\n{expect}"));
+            assert_eq!((String::from_utf8(passed).unwrap(), heads), (seen, 1));
+            assert_eq!(end, (version == "1.0").then_some(End::Last));
+        }
+    }
+
+    #[test]
+    fn extensions_of_chunks_do_not_go_on() {
+        let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (passed, ..) = whole(&format!("{head}2;a=b\r\n;;\r\n0 ; c\r\nX: y;z\r\n\r\n"));
+        let expected = format!("{head}2    \r\n;;\r\n0    \r\nX: y  \r\n\r\n");
+        assert_eq!(String::from_utf8(passed).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_broken_request_is_known_where_its_head_has_gone_on() {
+        let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let broken = |is_known| Some(End::Refused { refusal: Refusal::ChunkSize, is_known });
+        let text = [GET, head].concat();
+        assert_eq!(whole(&format!("{text}x")), (GET.into(), 1, broken(false)));
+        let in_two = follow([text.as_bytes(), b"x"]);
+        assert_eq!(in_two, (text.into(), 2, broken(true)));
+    }
+
+    fn request() -> impl Strategy<Value = String> {
+        select(&[
+            GET,
+            "\r\nHEAD /a HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nY: z\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "GET / HTTP/1.0\r\nExpect: x\r\n\r\n",
+            "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab",
+        ][..])
+        .prop_map(String::from)
+    }
+
+    proptest! {
+        // A failing case is printed in full, so no file of past seeds is kept.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn how_the_bytes_arrive_does_not_change_what_goes_on(
+            requests in vec(request(), 1..6),
+            cuts in vec(any::<Index>(), 0..8),
+        ) {
+            let text = requests.concat();
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|cut| &text.as_bytes()[cut[0]..cut[1]]);
+            let (in_pieces, bytewise) = (follow(pieces), follow(text.as_bytes().chunks(1)));
+            let (passed, _, end) = whole(&text);
+            for other in [in_pieces, bytewise] {
+                prop_assert!(other.0.starts_with(&passed), "{:?}", other);
+                // Of a request that breaks in its body, what came before has gone on.
+                let is_more = matches!(other.2, Some(End::Refused { is_known: true, .. }));
+                prop_assert!(other.0 == passed || is_more, "{:?}", other);
+                let rule = |end| match end {
+                    Some(End::Refused { refusal, .. }) => Some(Some(refusal)),
+                    Some(End::Last) => Some(None),
+                    None => None,
+                };
+                prop_assert_eq!(rule(other.2), rule(end));
+            }
+        }
+    }
+}
