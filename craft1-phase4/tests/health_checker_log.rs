@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use craft1_phase4::health_checker::condition::Thresholds;
 use craft1_phase4::health_checker::{HealthChecker, Plan, Usage};
 use craft1_phase4::nodes::Node;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What takes a log, and keeps it.
@@ -84,7 +84,7 @@ async fn tells_what_is_news_and_nothing_twice() {
     sleep(Duration::from_secs(95)).await;
     fs::remove_file(&nodes_file).unwrap();
     sleep(Duration::from_secs(50)).await;
-    checker.stop().await;
+    timeout(Duration::from_hours(1), checker.stop()).await.expect("it stops when it is told to");
     let at = nodes_file.display();
     let expected = [
         format!("WARN skipped a row path=\"{at}\" line=3 reason=1 fields under 7 columns"),

@@ -100,6 +100,10 @@ async fn wait_for(checker: &HealthChecker, expected: &[Option<bool>]) {
     assert!(waited.is_ok(), "{:?} is not {expected:?}", conditions(&checker.statuses().borrow()));
 }
 
+async fn stop(checker: HealthChecker) {
+    timeout(DEADLINE, checker.stop()).await.expect("it stops when it is told to");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tells_who_is_well_who_is_ill_who_refuses_and_who_hangs() {
     let refusing = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
@@ -118,7 +122,7 @@ async fn tells_who_is_well_who_is_ill_who_refuses_and_who_hangs() {
         let usage = |place: usize| statuses.nodes[place].last_check.unwrap().usage.memory_bytes;
         assert_eq!((usage(0), usage(1), usage(3)), (Some(4096), None, None));
     }
-    checker.stop().await;
+    stop(checker).await;
     wait_until("no connection is left", || open.load(SeqCst) == 0);
 }
 
@@ -134,7 +138,7 @@ async fn sees_a_node_go_and_come_back() {
     assert!(checker.statuses().borrow().nodes[0].failed_checks >= 3, "not by the first failure");
     is_well.store(true, SeqCst);
     wait_for(&checker, &[Some(true)]).await;
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +148,7 @@ async fn takes_over_a_fleet_that_changes() {
     wait_for(&checker, &[Some(true)]).await;
     place.write(&[("b", node(|| ILL)), ("c", node(|| WELL))]);
     wait_for(&checker, &[Some(false), Some(true)]).await;
-    checker.stop().await;
+    stop(checker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +157,7 @@ async fn stopping_closes_what_is_open() {
     let place = Place::new(&[("hangs", hanging)]);
     let checker = place.check(&["--check-timeout", "1h"]);
     wait_until("the node is asked", || open.load(SeqCst) == 1);
-    timeout(DEADLINE, checker.stop()).await.expect("nobody waits for the hour");
+    stop(checker).await;
     wait_until("the connection is closed", || open.load(SeqCst) == 0);
 }
 

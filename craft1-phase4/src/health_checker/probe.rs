@@ -114,6 +114,7 @@ fn usage(body: &[u8]) -> Usage {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::runtime::Handle;
 
     use super::super::status::tests::fleet;
     use super::*;
@@ -145,6 +146,8 @@ mod tests {
         let node = fleet(&[&row]).nodes.remove(0);
         let serve = async {
             let (mut socket, _) = listener.accept().await.unwrap();
+            let tasks = Handle::current().metrics().num_alive_tasks();
+            assert_eq!(tasks, 0, "a check is one future");
             let mut request = Vec::new();
             while !request.ends_with(b"\r\n\r\n") {
                 assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
@@ -202,8 +205,16 @@ mod tests {
             let told = check(answer).await.0.unwrap_err();
             assert!(told.starts_with("no HTTP answer: "), "{told}");
         }
-        let endless_head = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(9_000));
-        let told = check(endless_head.as_bytes()).await.0.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_head_beyond_the_limit_is_a_failure() {
+        let answer = |len: usize| {
+            let long = "x".repeat(len);
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: {long}\r\n\r\n")
+        };
+        assert!(check(answer(HEAD_BYTES_MAX / 2).as_bytes()).await.0.is_ok());
+        let told = check(answer(HEAD_BYTES_MAX).as_bytes()).await.0.unwrap_err();
         assert!(told.starts_with("no HTTP answer: "), "{told}");
     }
 
