@@ -18,6 +18,8 @@
 //!
 //! A table of sets is how processors build their caches (Alan J. Smith, "Cache Memories", 1982), and
 //! they have the same reasons: a bounded search, no pointer to follow, and nothing that moves.
+//!
+//! [`Counter`]: craft1_phase2::counter::Counter
 
 mod packed;
 mod table;
@@ -47,8 +49,6 @@ use table::Table;
 /// assert!(limiter.check(client, now + refused.retry_after).is_ok());
 /// # Ok::<(), craft1_phase2::limit::BadLimit>(())
 /// ```
-///
-/// [`Counter`]: craft1_phase2::counter::Counter
 #[derive(Debug)]
 pub enum Limiter {
     /// Two numbers a client.
@@ -159,7 +159,7 @@ impl Limiter {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use std::collections::HashSet;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

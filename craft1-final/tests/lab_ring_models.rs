@@ -1,8 +1,8 @@
-//! Lab tests, slow lane: the models of the rings hold, and each of them can fail.
+//! Lab tests, slow lane: the models of the rings and of the limiter hold, and each of them can fail.
 //!
-//! `cargo test -p craft1-final --test lab_ring_models -- --ignored`. Loom replaces what the rings use
+//! `cargo test -p craft1-final --test lab_ring_models -- --ignored`. Loom replaces what they use
 //! of the standard library under `--cfg loom`, which would change a dozen dependencies of the server
-//! as well. So the rings are copied into a crate of their own, which has nothing else.
+//! as well. So they are copied into a crate of their own, which has nothing else.
 //!
 //! A model that has never failed proves little. So `planted.rs` lists the mistakes that this kind of
 //! code is known for. Each one is made in the copy, where the named model must find it.

@@ -115,8 +115,8 @@ mod in_one_thread {
     }
 }
 
-/// Every order of two threads that the memory model allows, in a set of two slots:
-/// `RUSTFLAGS="--cfg loom" cargo test --release -p craft1-final --lib rate_limit`.
+/// Every order of two threads that the memory model allows, in a set of two slots.
+/// `tests/lab_ring_models.rs` runs it, and sees it fail.
 #[cfg(loom)]
 mod in_every_order {
     use loom::sync::Arc;

@@ -1,4 +1,4 @@
-//! The rings in a crate of their own.
+//! The rings, and the limiter's table, in a crate of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -27,16 +27,29 @@ impl Rings {
         fs::write(copy.folder.join("Cargo.toml"), manifest()).unwrap();
         // The same versions. Cargo takes out what this crate does not need.
         fs::copy(workspace().join("Cargo.lock"), copy.folder.join("Cargo.lock")).unwrap();
-        let library = "//! The rings.\n\npub mod ring;\n";
+        let library = "pub mod ring;\npub mod rate_limit {\n    mod packed;\n    mod table;\n}\n";
         fs::write(copy.folder.join("src/lib.rs"), library).unwrap();
+        copy.write_phase2();
         copy.restore();
         copy
+    }
+
+    /// What the table needs of phase 2: the arithmetic of a window, and no clock, lock or thread.
+    fn write_phase2(&self) {
+        let (from, to) = (workspace().join("craft1-phase2/src"), self.folder.join("phase2/src"));
+        fs::create_dir_all(&to).unwrap();
+        fs::write(self.folder.join("phase2/Cargo.toml"), PHASE2_MANIFEST).unwrap();
+        fs::write(to.join("lib.rs"), "pub mod counter;\npub mod limit;\n").unwrap();
+        for file in ["counter.rs", "limit.rs"] {
+            copy_tree(&from, &to, Path::new(file)).unwrap();
+        }
     }
 
     /// Takes every mistake out.
     pub(crate) fn restore(&self) {
         copy_tree(&source(), &self.folder.join("src"), Path::new("ring.rs")).unwrap();
         copy_tree(&source(), &self.folder.join("src"), Path::new("ring")).unwrap();
+        copy_tree(&source(), &self.folder.join("src"), Path::new("rate_limit")).unwrap();
     }
 
     /// Makes a mistake.
@@ -118,11 +131,15 @@ version = "0.0.0"
 edition = "2024"
 
 [dependencies]
+craft1-phase2 = {{ path = "phase2" }}
 crossbeam-utils.workspace = true
 thiserror.workspace = true
 
 [target.'cfg(loom)'.dependencies]
 loom.workspace = true
+
+[dev-dependencies]
+proptest.workspace = true
 
 [profile.dev]
 # Most of the time goes into running models.
@@ -133,6 +150,16 @@ opt-level = 3
 "#
     )
 }
+
+const PHASE2_MANIFEST: &str = r#"[package]
+name = "craft1-phase2"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+humantime.workspace = true
+thiserror.workspace = true
+"#;
 
 /// Copies a file, or a folder with all that is in it. A file that is equal stays as it is, so that
 /// cargo has nothing to compile.

@@ -59,6 +59,14 @@ const MPSC_LATE: &str =
 const MPSC_SEEN: &str = "ring::mpsc::models::a_closed_ring_shows_what_its_producers_did";
 const MPSC_SHORT: &str = "ring::mpsc::models::a_batch_that_ends_early_and_another_producer";
 
+const TABLE: &str = "rate_limit/table.rs";
+const TABLE_LAST: &str =
+    "rate_limit::table::tests::in_every_order::two_threads_never_share_the_last_place_of_a_window";
+const TABLE_APART: &str =
+    "rate_limit::table::tests::in_every_order::two_newcomers_at_once_are_counted_apart";
+const TABLE_LEFT: &str =
+    "rate_limit::table::tests::in_every_order::a_newcomer_never_finds_what_the_forgotten_left";
+
 const fn edit(file: &'static str, right: &'static str, wrong: &'static str) -> Edit {
     Edit { file, right, wrong }
 }
@@ -273,5 +281,38 @@ pub(crate) const PLANTED: &[Mistake] = &[
         "mpsc: acquire to relaxed, when the last producer has gone",
         Model(MPSC_SEEN, WRONG),
         &[edit(SLEEP, "self.ring.tail.load(Acquire)", "self.ring.tail.load(Relaxed)")],
+    ),
+    mistake(
+        "table: a count that another thread overwrites",
+        Model(TABLE_LAST, WRONG),
+        &[edit(
+            TABLE,
+            "match self.window.compare_exchange_weak(seen, pack(counter), Relaxed, Relaxed) {",
+            "match Ok::<u64, u64>(self.window.swap(pack(counter), Relaxed)) {",
+        )],
+    ),
+    mistake(
+        "table: two threads that give the same slot away",
+        Model(TABLE_APART, WRONG),
+        &[edit(
+            TABLE,
+            "slot.key.compare_exchange(old_key, CHANGING_HANDS, Relaxed, Relaxed).is_err()",
+            "slot.key.load(Relaxed) != old_key",
+        )],
+    ),
+    mistake(
+        "table: a window that is handed on as it was",
+        Model(TABLE_LEFT, WRONG),
+        &[edit(TABLE, "slot.window.swap(UNUSED, Relaxed);", "")],
+    ),
+    mistake(
+        "table: release to relaxed, when a slot has a new key",
+        Model(TABLE_LEFT, WRONG),
+        &[edit(TABLE, "slot.key.store(key, Release)", "slot.key.store(key, Relaxed)")],
+    ),
+    mistake(
+        "table: acquire to relaxed, when a client is found",
+        Model(TABLE_LEFT, WRONG),
+        &[edit(TABLE, "slot.key.load(Acquire) == key", "slot.key.load(Relaxed) == key")],
     ),
 ];
