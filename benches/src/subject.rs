@@ -70,10 +70,10 @@ pub const PHASES: [Subject; 6] = [
 ];
 
 /// The limiter counts and never refuses: a load of a few clients is measured, not their limits.
-const UNREACHED: &[&str] = &["--limit", "100000/100ms"];
+const UNREACHED: &[&str] = &["--limit", "100000/10ms"];
 
 /// As [`UNREACHED`], and a 202 means what it means to the rivals: queued.
-const ACCEPTED: &[&str] = &["--limit", "100000/100ms", "--ack", "accepted"];
+const ACCEPTED: &[&str] = &["--limit", "100000/10ms", "--ack", "accepted"];
 
 /// Every rival, the floor first.
 pub const RIVALS: [Subject; 8] = [
@@ -107,31 +107,31 @@ pub const VARIANTS: [Subject; 11] = [
         "craft1-phase4",
         "phase4-stored",
         "phase 4, 202 when it is written",
-        &["--limit", "100000/100ms", "--ack", "stored"],
+        &["--limit", "100000/10ms", "--ack", "stored"],
     ),
     variant_of(
         "craft1-phase4",
         "phase4-durable",
         "phase 4, 202 when it is synced",
-        &["--limit", "100000/100ms", "--ack", "durable"],
+        &["--limit", "100000/10ms", "--ack", "durable"],
     ),
     variant_of(
         "craft1-final",
         "final-stored",
         "the final phase, 202 when it is written",
-        &["--limit", "100000/100ms", "--ack", "stored"],
+        &["--limit", "100000/10ms", "--ack", "stored"],
     ),
     variant_of(
         "craft1-final",
         "final-durable",
         "the final phase, 202 when it is synced",
-        &["--limit", "100000/100ms", "--ack", "durable"],
+        &["--limit", "100000/10ms", "--ack", "durable"],
     ),
     variant("unlimited", "phase 2 without a rate limit", &["--limiter", "off"]),
     variant(
         "exact-log",
         "phase 2 with the exact log",
-        &["--limiter", "log", "--limit", "100000/100ms"],
+        &["--limiter", "log", "--limit", "100000/10ms"],
     ),
     variant("2-workers", "phase 2 with 2 workers", &["--limiter", "off", "--workers", "2"]),
     variant("16-workers", "phase 2 with 16 workers", &["--limiter", "off", "--workers", "16"]),

@@ -22,7 +22,7 @@ fn output(line: &str) -> Output {
 fn a_wrong_command_line_exits_with_2_and_says_why() {
     for (line, expected) in [
         ("phase9", "nothing here is called \"phase9\""),
-        ("--toggle ring", "craft1-final brings"),
+        ("--toggle colour", "there is no toggle \"colour\""),
         ("--workload huge", "there is no workload \"huge\""),
         ("phase0 --baseline limit", "is not among what is compared"),
         ("budget phase9", "nothing here is called \"phase9\""),

@@ -12,8 +12,6 @@ use craft1_phase1::http::response::{Content, reason_phrase};
 
 use crate::request::Persistence;
 
-pub use craft1_phase1::http::response::CONTINUE;
-
 /// How nearly every answer begins, up to the value of Date.
 const START: &[u8] = b"HTTP/1.1 202 Accepted\r\nDate: ";
 

@@ -80,7 +80,7 @@ pub enum Missing {
     Body {
         /// How many bytes will come at least.
         bytes_min: usize,
-        /// Whether the client waits for [`CONTINUE`](crate::answer::CONTINUE) before it sends them
+        /// Whether the client waits for [`CONTINUE`](craft1_phase1::http::response::CONTINUE) before it sends them
         /// (RFC 9110, section 10.1.1). This is said once.
         is_awaited: bool,
     },

@@ -6,9 +6,10 @@
 //! allow. Once the server is to stop, what was read is answered, the last answer says that the
 //! connection closes, and an idle connection is closed at once.
 //!
-//! hyper 1 is Sean `McArthur`'s. Between it and the socket stands the [`screen`](crate::screen).
+//! hyper 1 is Sean `McArthur`'s. Between it and the socket stands the [`screen`](screen).
 
 mod request;
+pub mod screen;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -34,8 +35,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::draining::Draining;
-use crate::screen::Screen;
-use crate::screen::passage::Passage;
+use screen::Screen;
+use screen::passage::Passage;
 
 pub use request::Request;
 

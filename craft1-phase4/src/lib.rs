@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | [`server`] | accepts, and gives each connection a task | a pool of workers | final |
 //! | [`connection`] | hyper reads requests and writes answers | one request, then close | final |
-//! | [`screen`] | HTTP as strict as before, and every deadline | | |
+//! | [`screen`](connection::screen) | HTTP as strict as before, and every deadline | | |
 //! | [`draining`] | the word that the server stops, for every task | | |
 //! | [`obstacle`] | why no more work should come | | |
 //! | [`ack`] | what a 202 means | in the file | |
@@ -34,7 +34,6 @@ pub mod health_checker;
 pub mod logging;
 pub mod nodes;
 pub mod obstacle;
-pub mod screen;
 pub mod segment;
 pub mod server;
 pub mod writer;

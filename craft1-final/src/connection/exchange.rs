@@ -12,11 +12,12 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+use craft1_phase1::http::response::CONTINUE;
 use craft1_phase1::http::{Limits, Response};
 use craft1_phase1::service::Service;
 use craft1_phase1::timeouts::Timeouts;
 
-use crate::answer::{self, CONTINUE, Date};
+use crate::answer::{self, Date};
 use crate::request::{Missing, Parsed, Persistence, Reader, Request};
 use crate::slab::Key;
 use crate::telemetry::{Dropped, Meter, Route};

@@ -1,3 +1,5 @@
+//! Requests by hand: what is lent, what is missing, and where the next one begins.
+
 use craft1_phase1::http::head::Repeated;
 use craft1_phase1::http::{Limits, Refusal};
 

@@ -12,7 +12,7 @@
 //! sleeps until the first chunk.
 //!
 //! Under `durable` a fast disk would sync before a crowd of clients has come together again. So after
-//! a group of many requests the thread waits a moment for the next one (PostgreSQL's `commit_delay`,
+//! a group of many requests the thread waits a moment for the next one (`PostgreSQL`'s `commit_delay`,
 //! which also asks for siblings first). A client that is alone is never kept waiting.
 //!
 //! What the disk refuses is not lost under `accepted`: the group waits and is tried again. Under the
