@@ -19,7 +19,7 @@ use craft1_phase4::segment;
 use proptest::prelude::*;
 use testkit::{DataFolder, wait_until};
 
-use rig::{Call, EventLoop, Fate, Gate, Rig, disk, line, names, options, text};
+use rig::{Call, EventLoop, Fate, Gate, Rig, disk, dying, line, names, options, text};
 
 #[test]
 fn a_verdict_is_given_when_the_lines_are_where_it_says() {
@@ -475,22 +475,6 @@ proptest! {
         Rig::try_start(&folder, options(Ack::Durable), Disk::default(), 1).unwrap().finish();
         clients.check(&names(&folder.data_file()));
     }
-}
-
-/// A disk on which so many calls work, the one after takes a part of a write, and then none.
-fn dying(calls: usize, last_write: usize) -> Disk {
-    let mut left = calls;
-    disk(move |call| match (left, call) {
-        (0, _) => Fate::Fails(ErrorKind::Other),
-        (1, Call::Write) => {
-            left = 0;
-            Fate::Short(last_write)
-        }
-        _ => {
-            left -= 1;
-            Fate::Works
-        }
-    })
 }
 
 /// Of what was not synced, a part survives.

@@ -232,3 +232,19 @@ impl Gate {
         assert!(*waited.unwrap().0, "the gate stays closed");
     }
 }
+
+/// A disk on which so many calls work, the one after takes a part of a write, and then none.
+pub(crate) fn dying(calls: usize, last_write: usize) -> Disk {
+    let mut left = calls;
+    disk(move |call| match (left, call) {
+        (0, _) => Fate::Fails(ErrorKind::Other),
+        (1, Call::Write) => {
+            left = 0;
+            Fate::Short(last_write)
+        }
+        _ => {
+            left -= 1;
+            Fate::Works
+        }
+    })
+}
