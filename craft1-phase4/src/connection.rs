@@ -6,7 +6,7 @@
 //! allow. Once the server is to stop, what was read is answered, the last answer says that the
 //! connection closes, and an idle connection is closed at once.
 //!
-//! hyper 1 is Sean `McArthur`'s. Between it and the socket stands the [`screen`](screen).
+//! hyper 1 is Sean `McArthur`'s. Between it and the socket stands the [`screen`].
 
 mod request;
 pub mod screen;
