@@ -34,13 +34,19 @@ fn it_counts_what_its_clients_have_seen() {
         }
         assert_eq!(post_json(address, "/metrics", "{}").status, 400);
         assert_eq!(get(address, "/nothing").status, 404);
+        let ingest = format!("{{route=\"ingest\",ack=\"{ack}\"}}");
+        let durations = format!("ingest_request_duration_seconds_count{ingest}");
+        // The writer and the other loop say a moment later what they have seen.
         let mut text = String::new();
-        wait_until("everything is stored", || {
+        wait_until("all is stored and counted, and no connection but this one is open", || {
             text = get(address, "/metrics").text();
-            samples(&text)["ingest_stored_metrics_total"] >= 6.0
+            let samples = samples(&text);
+            samples["ingest_stored_lag_seconds_count"] >= 3.0
+                && samples["ingest_queue_size"] <= 0.0
+                && samples["ingest_open_connections"] <= 1.0
+                && samples[&*durations] >= 4.0
         });
         let samples = samples(&text);
-        let ingest = format!("{{route=\"ingest\",ack=\"{ack}\"}}");
         for (name, expected) in [
             ("ingest_requests_total{status=\"202\"}".into(), 3.0),
             ("ingest_requests_total{status=\"400\"}".into(), 1.0),
@@ -52,7 +58,7 @@ fn it_counts_what_its_clients_have_seen() {
             ("ingest_queue_size".into(), 0.0),
             ("ingest_open_connections".into(), 1.0),
             ("ingest_writer_failing".into(), 0.0),
-            (format!("ingest_request_duration_seconds_count{ingest}"), 4.0),
+            (durations, 4.0),
             ("ingest_stored_lag_seconds_count".into(), 3.0),
         ] {
             assert_eq!(samples.get(&*name), Some(&expected), "{ack}: {name} in\n{text}");
