@@ -11,6 +11,7 @@
 //! | [`rust`] | tokens, imports and modules |
 //! | [`snapshot`] | the complete crate of a phase, from the crates up to it |
 //! | [`folder`] | writes a snapshot, and never over what somebody changed |
+//! | [`grader`] | judges a server by its sockets |
 //! | [`diff`] | two trees, file by file and line by line |
 //! | [`commands`] | the commands, a file each |
 //!
@@ -21,6 +22,7 @@ pub mod commands;
 pub mod course;
 pub mod diff;
 pub mod folder;
+pub mod grader;
 pub mod rust;
 pub mod snapshot;
 pub mod tree;

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use labs::commands::{Command, Usage};
+use labs::commands::{Command, Usage, Verdict};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,9 +13,11 @@ Examples:
   cargo lab diff 1 2 --stat   in which files
 
 Exit status:
-  0  done
+  0  done, passed
+  1  a check failed
   2  the command line asks for what cannot be: no such phase, a folder with your changes
-  3  this machine or the workspace does not let it: no cargo, no room, sources that do not fit";
+  3  this machine or the workspace does not let it: no cargo, no room, sources that do not fit
+  4  measured, and inconclusive: the noise is as large as the difference";
 
 /// The phases of the course as complete crates, and what changes from one to another.
 #[derive(Debug, Parser)]
@@ -33,13 +35,21 @@ const NOT_POSSIBLE: u8 = 3;
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let done = Arguments::parse().command.run(&mut out, has_colour());
-    match done.and_then(|()| Ok(out.flush()?)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match done.and_then(|verdict| Ok((verdict, out.flush()?))) {
+        Ok((verdict, ())) => ExitCode::from(exit_code(verdict)),
         Err(error) if is_left_alone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lab: {error:#}");
             ExitCode::from(if error.is::<Usage>() { USAGE } else { NOT_POSSIBLE })
         }
+    }
+}
+
+const fn exit_code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Passed => 0,
+        Verdict::Failed => 1,
+        Verdict::Inconclusive => 4,
     }
 }
 
