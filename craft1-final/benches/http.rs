@@ -6,7 +6,7 @@
 mod work;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use work::Work;
+use testkit::Work;
 
 fn http(criterion: &mut Criterion) {
     for works in work::all().chunk_by_mut(|one, next| one.group == next.group) {

@@ -9,6 +9,7 @@ use craft1_final::answer::{self, Date};
 use craft1_final::request::{Parsed, Persistence, Reader};
 use craft1_phase1::http::{Limits, RequestReader, Status};
 use craft1_phase1::service::{Call, Service};
+use testkit::Work;
 
 const BODY: &str = r#"{"name":"cpu_usage","value":85.5}"#;
 
@@ -21,24 +22,6 @@ const PIPELINED: usize = 16;
 
 /// Room for the fields of a request in httparse.
 const HEADERS_MAX: usize = 32;
-
-/// One thing to do.
-pub(crate) struct Work {
-    /// With what it is compared.
-    pub(crate) group: String,
-    /// Its name there.
-    pub(crate) name: String,
-    /// How many requests or answers it goes through.
-    pub(crate) count: usize,
-    /// Does it once.
-    pub(crate) act: Box<dyn FnMut()>,
-}
-
-impl Work {
-    fn new(group: &str, name: &str, count: usize, act: impl FnMut() + 'static) -> Self {
-        Self { group: group.into(), name: name.into(), count, act: Box::new(act) }
-    }
-}
 
 /// All of them, group by group.
 pub(crate) fn all() -> Vec<Work> {

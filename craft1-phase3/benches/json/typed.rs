@@ -17,7 +17,6 @@ pub(super) enum Shape {
 }
 
 /// What a typed library makes of a body.
-#[expect(dead_code, reason = "what is read here goes nowhere")]
 pub(super) enum Typed<'a> {
     Alone(TypedMetric<'a>),
     List(TypedList<'a>),
@@ -53,34 +52,31 @@ impl<'a> Typed<'a> {
 
 /// A list, as typed libraries read it.
 #[derive(serde::Deserialize)]
-#[expect(dead_code, reason = "what is read here goes nowhere")]
 pub(super) struct TypedList<'a> {
     #[serde(borrow)]
-    metrics: Vec<TypedMetric<'a>>,
+    pub(super) metrics: Vec<TypedMetric<'a>>,
 }
 
 /// A metric, as typed libraries read it.
 #[derive(serde::Deserialize)]
-#[expect(dead_code, reason = "what is read here goes nowhere")]
 pub(super) struct TypedMetric<'a> {
     #[serde(borrow)]
-    name: Cow<'a, str>,
-    value: f64,
-    timestamp: Option<i64>,
+    pub(super) name: Cow<'a, str>,
+    pub(super) value: f64,
+    pub(super) timestamp: Option<i64>,
     #[serde(borrow, rename = "type")]
-    kind: Option<Text<'a>>,
+    pub(super) kind: Option<Text<'a>>,
     #[serde(borrow, default)]
-    tags: TypedTags<'a>,
+    pub(super) tags: TypedTags<'a>,
 }
 
 /// Text, lent where it can be. serde copies a `Cow` inside of an `Option`, but not inside of this.
 #[derive(serde::Deserialize)]
-#[expect(dead_code, reason = "what is read here goes nowhere")]
-pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// Pairs in a vector, as our own tags have them: a map would be slower.
 #[derive(Default)]
-pub(super) struct TypedTags<'a>(Vec<(Text<'a>, Text<'a>)>);
+pub(super) struct TypedTags<'a>(pub(super) Vec<(Text<'a>, Text<'a>)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for TypedTags<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,6 +1,7 @@
 //! What is measured: a list of things to do, which criterion times (`json.rs`) and valgrind counts
 //! (`examples/count.rs`).
 
+#[expect(dead_code, reason = "what is read here goes nowhere")]
 mod typed;
 
 use std::hint::black_box;
@@ -10,6 +11,7 @@ use craft1_phase3::{json, line};
 use load_gen::Profile;
 use load_gen::payload::Bodies;
 use metrics_model::Timestamp;
+use testkit::Work;
 
 use typed::{Shape, Typed};
 
@@ -21,24 +23,6 @@ const PROFILES: [Profile; 2] = [Profile::Constant, Profile::Fleet];
 
 /// Metrics in a body: one without a list around it, and a usual batch.
 const COUNTS: [usize; 2] = [1, 100];
-
-/// One thing to do.
-pub(crate) struct Work {
-    /// With what it is compared.
-    pub(crate) group: String,
-    /// Its name there.
-    pub(crate) name: String,
-    /// How many metrics it goes through.
-    pub(crate) count: usize,
-    /// Does it once.
-    pub(crate) act: Box<dyn FnMut()>,
-}
-
-impl Work {
-    fn new(group: &str, name: &str, count: usize, act: impl FnMut() + 'static) -> Self {
-        Self { group: group.into(), name: name.into(), count, act: Box::new(act) }
-    }
-}
 
 /// All of them, group by group.
 pub(crate) fn all() -> Vec<Work> {

@@ -17,6 +17,7 @@
 //! | [`mutate`] | broken inputs from good ones, for parsers |
 //! | [`readme`] | runs the examples of a README |
 //! | [`watchdog`] | ends a test that hangs in its own process |
+//! | [`work`] | what the benchmarks of layers do, for criterion and for valgrind |
 //! | [`browser`] | a headless browser, for pages that a person looks at |
 
 pub mod browser;
@@ -32,6 +33,7 @@ pub mod mutate;
 pub mod readme;
 pub mod server;
 pub mod watchdog;
+pub mod work;
 
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ pub use folder::{DataFolder, wait_until};
 pub use mutate::Mutator;
 pub use server::{Exit, Server};
 pub use watchdog::Watchdog;
+pub use work::Work;
 
 /// How long any single step of a test may take. Far beyond what a step needs, also on a machine
 /// that is busy with something else; it is there to end a hang, not to measure.
