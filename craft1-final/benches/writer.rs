@@ -1,20 +1,20 @@
 //! What it costs a loop and the writer to store a request, and how fast a start reads a file.
 //!
 //! `cargo bench -p craft1-final --bench writer`. Turns of one and of 64 requests go through an outbox
-//! and, for comparison, one vector a request through a channel, with a thread that gathers and writes
-//! in the same way. Under `accepted` nobody waits, so what is measured is what a loop spends; the
-//! writer's thread runs beside it.
+//! and, for comparison, one vector a request through a channel, with a thread that gathers in the same
+//! way. Under `accepted` nobody waits, and the disk takes everything at once, so what is measured is
+//! what a loop spends, and not how fast a page cache fills. The writer's thread runs beside it.
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::Write;
+use std::io::IoSlice;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use craft1_final::writer::{Options, Outbox, Writer};
+use craft1_final::writer::disk::Disk;
+use craft1_final::writer::{Options, Outbox, Waker, Writer};
 use craft1_phase1::recovery;
 use craft1_phase3::json;
-use craft1_phase4::ack::Ack;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use testkit::DataFolder;
 
@@ -24,23 +24,21 @@ const LINE: &[u8] =
 /// Requests of a turn.
 const TURNS: [usize; 2] = [1, 64];
 
-/// Files that a bench leaves behind while it runs.
-const RETAIN_BYTES: u64 = 256 * 1024 * 1024;
+/// Lines that wait in the channel at most: as many as fit into the memory of the outbox.
+const LINES_MAX: usize = 64 * 1024 * 1024 / LINE.len();
+
+/// How long the writer lets lines gather.
+const LINGER: Duration = Duration::from_millis(5);
 
 fn turns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a turn");
     for requests in TURNS {
         group.throughput(Throughput::Elements(requests as u64));
         let folder = DataFolder::new();
-        let options = Options {
-            ack: Ack::Accepted,
-            segment_bytes: RETAIN_BYTES / 4,
-            retain_bytes: Some(RETAIN_BYTES),
-            ..Options::default()
-        };
-        let waker: Box<dyn Fn() + Send> = Box::new(|| ());
+        let options = Options { linger: LINGER, segment_bytes: u64::MAX, ..Options::default() };
+        let wakers: Vec<Waker> = vec![Box::new(|| ())];
         let (writer, mut outboxes) =
-            Writer::start(&folder.data_file(), json::parse, options, vec![waker])
+            Writer::start_on(bottomless(), &folder.data_file(), json::parse, options, wakers)
                 .expect("a writer");
         let outbox = &mut outboxes[0];
         group.bench_function(format!("{requests} through an outbox"), |bencher| {
@@ -49,13 +47,12 @@ fn turns(criterion: &mut Criterion) {
         drop(outboxes);
         writer.finish().expect("the end");
 
-        let file = File::create(folder.path().join("channel")).expect("a file");
-        let (sender, receiver) = crossbeam_channel::bounded::<Vec<u8>>(32_768);
-        let writer = thread::spawn(move || gather(&receiver, file));
+        let (sender, receiver) = crossbeam_channel::bounded::<Vec<u8>>(LINES_MAX);
+        let writer = thread::spawn(move || gather(&receiver));
         group.bench_function(format!("{requests} through a channel"), |bencher| {
             bencher.iter(|| {
                 for _ in 0..requests {
-                    sender.send(LINE.to_vec()).expect("a writer");
+                    sender.send(black_box(LINE).to_vec()).expect("a writer");
                 }
             });
         });
@@ -63,6 +60,14 @@ fn turns(criterion: &mut Criterion) {
         writer.join().expect("no panic");
     }
     group.finish();
+}
+
+/// A disk that takes everything and keeps nothing.
+fn bottomless() -> Disk {
+    let write = Box::new(|_: &File, buffers: &[IoSlice<'_>]| {
+        Ok(buffers.iter().map(|buffer| black_box(buffer).len()).sum())
+    });
+    Disk { write, ..Disk::default() }
 }
 
 fn turn(outbox: &mut Outbox, requests: usize) {
@@ -79,17 +84,14 @@ fn turn(outbox: &mut Outbox, requests: usize) {
 }
 
 /// What waits, then a pause, as our writer does.
-fn gather(receiver: &crossbeam_channel::Receiver<Vec<u8>>, mut file: File) {
+fn gather(receiver: &crossbeam_channel::Receiver<Vec<u8>>) {
     let mut pending = Vec::new();
     while let Ok(lines) = receiver.recv() {
         pending.extend_from_slice(&lines);
         receiver.try_iter().for_each(|lines| pending.extend_from_slice(&lines));
-        file.write_all(&pending).expect("room");
-        if file.metadata().expect("its length").len() > RETAIN_BYTES {
-            file.set_len(0).expect("an empty file");
-        }
+        black_box(&pending);
         pending.clear();
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(LINGER);
     }
 }
 
