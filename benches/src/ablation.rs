@@ -31,7 +31,7 @@ pub struct Toggle {
 }
 
 /// Every toggle.
-pub const TOGGLES: [Toggle; 8] = [
+pub const TOGGLES: [Toggle; 10] = [
     Toggle {
         id: "parser",
         question: "what does the JSON parser cost, server and writer being the same?",
@@ -86,6 +86,25 @@ pub const TOGGLES: [Toggle; 8] = [
             ("64-workers", "64 workers"),
             ("16-workers", "16 workers"),
             ("2-workers", "2 workers"),
+        ],
+    },
+    Toggle {
+        id: "writer",
+        question: "what does one writer for all buy, the server being the same?",
+        workload: "single",
+        steps: &[
+            ("phase4-in-place", "a write in each request, under a lock"),
+            ("phase4-stored", "one writer for all, and the same promise"),
+            ("craft1-phase4", "a promise less: 202 when it is queued"),
+        ],
+    },
+    Toggle {
+        id: "ring",
+        question: "what do our own rings between the loops and the writer buy?",
+        workload: "single",
+        steps: &[
+            ("final-channel", "crossbeam's channel"),
+            ("craft1-final", "lock-free rings of our own"),
         ],
     },
     Toggle {

@@ -96,8 +96,9 @@ pub const RIVALS: [Subject; 8] = [
     },
 ];
 
-/// The same programs with other options or under another load, for ablations alone.
-pub const VARIANTS: [Subject; 11] = [
+/// The same programs with other options, under another load, or with one file exchanged, for ablations
+/// alone.
+pub const VARIANTS: [Subject; 13] = [
     Subject {
         id: "hyper-serde-close",
         abilities: NO_KEEP_ALIVE,
@@ -127,6 +128,8 @@ pub const VARIANTS: [Subject; 11] = [
         "the final phase, 202 when it is synced",
         &["--limit", "100000/10ms", "--ack", "durable"],
     ),
+    keeping("phase4-in-place", "phase 4, each request writes its own lines", ACCEPTED),
+    keeping("final-channel", "the final phase, joined by crossbeam's channel", ACCEPTED),
     variant("unlimited", "phase 2 without a rate limit", &["--limiter", "off"]),
     variant(
         "exact-log",

@@ -60,7 +60,8 @@ impl Step {
     fn of(it: &Crate) -> Option<Self> {
         let phase = it.name.strip_prefix(CRAFT);
         match (&*it.folder, phase) {
-            ("benches" | "benches/rivals" | "labs", _) => Some(Self::Across),
+            ("benches" | "labs", _) => Some(Self::Across),
+            (folder, _) if folder.starts_with("benches/") => Some(Self::Across),
             ("phase0", _) => Some(Self::Phase0),
             (_, Some("final")) => Some(Self::Phase(u32::MAX)),
             (_, Some(phase)) => phase.strip_prefix("phase")?.parse().ok().map(Self::Phase),
