@@ -8,7 +8,7 @@
 //! - `record.rs`: what is stored; `measure.rs`: the figures in it
 //! - `statistics.rs`: when two series of rounds differ; `analysis.rs`: the rule applied to a record
 //! - `table.rs`, `report.rs`, `chart.rs`, `render.rs`: the terminal, a page, pictures, the documents
-//! - `budget.rs`: what a request may cost
+//! - `budget.rs`: what a request may cost; `seed.rs`: what the course's original reached
 
 pub mod ablation;
 pub mod analysis;
@@ -29,6 +29,7 @@ pub mod report;
 pub mod rounds;
 #[cfg(test)]
 mod sample;
+pub mod seed;
 pub mod server;
 pub mod statistics;
 pub mod subject;

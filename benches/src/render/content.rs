@@ -10,6 +10,7 @@ use crate::{
     measure::Measure,
     record::{AblationRecord, Cost, LayerGroup, Record, WorkloadRecord},
     report::{charts, environment, table::Table, tables},
+    seed::Seed,
     statistics::Verdict,
 };
 
@@ -66,6 +67,13 @@ impl<'a> Request<'a> {
                     self.in_workload(workload, baseline)?;
                 }
                 tables::staircase(self.record, workload, &self.measures()?, self.get("baseline"))
+            }
+            "seed" => {
+                self.allow(&["table", "workload", "subject"])?;
+                let (workload, subject) = (self.workload()?, self.required("subject")?);
+                self.in_workload(workload, subject)?;
+                let seed = Seed::of_workspace().map_err(|error| error.to_string())?;
+                tables::seed(self.record, workload, subject, &seed)
             }
             "costs" => {
                 self.allow(&["table", "workload"])?;
@@ -243,8 +251,8 @@ impl<'a> Request<'a> {
     }
 }
 
-const TABLES: [&str; 7] =
-    ["staircase", "costs", "failures", "ablation", "layers", "environment", "commands"];
+const TABLES: [&str; 8] =
+    ["staircase", "seed", "costs", "failures", "ablation", "layers", "environment", "commands"];
 
 /// The figure of a layer.
 const LAYER_NS: &str = "layer_ns";
@@ -317,6 +325,8 @@ fn chart_path(folder: &Path, file_name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use load_gen::{Arrivals, Load};
+
     use super::*;
     use crate::sample;
 
@@ -380,6 +390,7 @@ mod tests {
         insta::assert_snapshot!("staircase", text("table=staircase workload=single"));
         insta::assert_snapshot!("costs", text("table=costs workload=single"));
         insta::assert_snapshot!("ablation", text("table=ablation ablation=parser"));
+        insta::assert_snapshot!("seed", text("table=seed workload=single subject=fast"));
         insta::assert_snapshot!("environment", text("table=environment"));
     }
 
@@ -397,6 +408,24 @@ mod tests {
             panic!("a chart is a chart");
         };
         insta::assert_snapshot!("strip", without_style(&svg));
+    }
+
+    #[test]
+    fn a_table_says_what_was_offered_and_whether_to_each_the_same() {
+        let mut record = sample::record();
+        let offer = |record: &mut Record, of_slow, of_fast| {
+            for run in &mut record.workloads[0].runs {
+                let rate = if run.subject == "slow" { of_slow } else { of_fast };
+                run.load.plan.load = Load::Open { rate, arrivals: Arrivals::Poisson };
+            }
+            let workload = record.workload("single").unwrap();
+            tables::staircase(record, workload, &[Measure::LatencyP99], None).caption
+        };
+        let same = offer(&mut record, 5_000.0, 5_000.0);
+        assert!(same.ends_with("; offered were 5,000 requests/s, to each the same"), "{same}");
+        let different = offer(&mut record, 5_000.0, 9_000.0);
+        assert!(different.ends_with("; offered were 5,000 to 9,000 requests/s"), "{different}");
+        assert!(!text("table=staircase workload=single").contains("offered"));
     }
 
     /// The drawing alone, an element a line.

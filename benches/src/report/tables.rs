@@ -12,6 +12,7 @@ use crate::{
         AblationRecord, Cost, Costs, Failures, LayerBenchmark, LayerGroup, Record, Run, Series,
         WorkloadRecord,
     },
+    seed::Seed,
     statistics::{Spread, Verdict},
 };
 
@@ -53,12 +54,71 @@ pub fn staircase(
     };
     Table {
         caption: format!(
-            "{}: medians with the smallest and largest round; × is the multiple of {baseline}",
-            workload.id
+            "{}: medians with the smallest and largest round; × is the multiple of {baseline}{}",
+            workload.id,
+            offered(workload)
         ),
         columns: Columns::Figures,
         head,
         rows: subjects.iter().map(row).collect(),
+    }
+}
+
+/// The arrivals that were asked for, where a clock set the pace: latencies at different ones cannot be
+/// compared, so it says whether all servers got the same.
+fn offered(workload: &WorkloadRecord) -> String {
+    let rates: Vec<f64> = workload.runs.iter().filter_map(|run| run.load.plan.rate()).collect();
+    let format = |rate| Measure::RequestsPerSecond.format(rate);
+    match Spread::of(&rates) {
+        None => String::new(),
+        Some(Spread { min, max, .. }) if min < max => {
+            format!("; offered were {} to {} requests/s", format(min), format(max))
+        }
+        Some(Spread { median, .. }) => {
+            format!("; offered were {} requests/s, to each the same", format(median))
+        }
+    }
+}
+
+/// One subject beside all others and beside what the course's original reached, as that states it:
+/// requests a second and median latency, and the subject's as multiples of theirs.
+pub fn seed(record: &Record, workload: &WorkloadRecord, subject: &str, seed: &Seed) -> Table {
+    let mut head = vec!["server".to_owned()];
+    for measure in Seed::MEASURES {
+        head.extend([measure.label().to_owned(), format!("{subject} against it")]);
+    }
+    let handed_down = |measure: &Measure| {
+        let Some(figure) = seed.figure(*measure) else { return [Cell::absent(), Cell::absent()] };
+        let own = workload.cell(subject, subject, *measure).map(|cell| cell.spread.median);
+        let against = own.map(|own| format!("{} ×", ratio(own / figure)));
+        let note = format!("{}, not measured here", seed.state);
+        [
+            Cell::with_note(measure.format(figure), note),
+            against.map_or_else(Cell::absent, Cell::from),
+        ]
+    };
+    let first = std::iter::once(Cell::from(seed.server.as_str()));
+    let first = first.chain(Seed::MEASURES.iter().flat_map(handed_down)).collect();
+    let row = |other: &str| {
+        let figures = Seed::MEASURES.into_iter().flat_map(|measure| {
+            let against = workload.cell(subject, other, measure).and_then(|cell| cell.versus);
+            let against = against.map_or_else(Cell::absent, |versus| versus_text(versus).into());
+            [figure(workload, other, other, measure), against]
+        });
+        std::iter::once(Cell::from(other)).chain(figures).collect()
+    };
+    let others = subjects_of(record, workload).into_iter().map(row);
+    Table {
+        caption: format!(
+            "{}: medians with the smallest and largest round{}; {}: {}",
+            workload.id,
+            offered(workload),
+            seed.server,
+            seed.source
+        ),
+        columns: Columns::Figures,
+        head,
+        rows: std::iter::once(first).chain(others).collect(),
     }
 }
 
