@@ -67,23 +67,21 @@ pub struct Conditions {
     pub draining: Draining,
 }
 
-/// Serves one connection from its first byte to its last. `answer` makes a response of each request.
-pub async fn serve<A, F>(
+/// Serves one connection from its first byte to its last. `decide` looks at each request and gives
+/// its answer, or what the answer has to wait for. By then the request is gone.
+pub async fn serve<D, F>(
     stream: TcpStream,
     peer: IpAddr,
     conditions: &'static Conditions,
-    answer: A,
+    decide: D,
 ) where
-    A: Fn(Request) -> F,
+    D: Fn(&Request<'_>) -> Result<F, Response>,
     F: Future<Output = Response>,
 {
     let passage = Arc::new(Passage::default());
     let screen = Screen::new(stream, Arc::clone(&passage), conditions);
-    let (passage, answer) = (&*passage, &answer);
-    let service = service_fn(|request| async move {
-        let exchange = Exchange { peer, passage, conditions };
-        Ok::<_, Infallible>(exchange.answer(request, answer).await)
-    });
+    let exchange = Exchange { peer, passage: &passage, conditions };
+    let service = service_fn(|request| exchange.answer(request, &decide));
     let connection = http1::Builder::new()
         // A client that has sent everything may still want its answers.
         .half_close(true)
@@ -135,22 +133,27 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
+    /// The request stays where it is from its head to the decision: it has some three hundred bytes,
+    /// and each hand that it goes through would move them.
     async fn answer<F: Future<Output = Response>>(
         self,
-        request: hyper::Request<Incoming>,
-        answer: impl Fn(Request) -> F,
-    ) -> hyper::Response<Full<Bytes>> {
-        let telemetry = &self.conditions.telemetry;
-        let request = self.receive(request).await;
+        mut request: hyper::Request<Incoming>,
+        decide: impl Fn(&Request<'_>) -> Result<F, Response>,
+    ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+        let received = self.receive(&mut request).await;
         let complete = Instant::now();
-        let response = match request {
-            Ok(request) => answer(request).await,
-            Err(refusal) => refusal,
+        let decision = received.and_then(|body| {
+            decide(&Request { head: &request, body: &body, peer: self.peer, complete })
+        });
+        drop(request);
+        let response = match decision {
+            Ok(word) => word.await,
+            Err(response) => response,
         };
         // Counted first, so that a client that asks for the counters finds its last answer there.
         let status = response.status;
-        telemetry.answered(status, complete.elapsed());
-        encode(response, self.is_last(status))
+        self.conditions.telemetry.answered(status, complete.elapsed());
+        Ok(encode(response, self.is_last(status)))
     }
 
     /// Whether the connection ends behind the answer that is due.
@@ -166,11 +169,11 @@ impl Exchange<'_> {
         is_unasked || self.passage.has_ended()
     }
 
-    async fn receive(self, request: hyper::Request<Incoming>) -> Result<Request, Response> {
+    async fn receive(self, request: &mut hyper::Request<Incoming>) -> Result<Bytes, Response> {
         if let Some(broken) = self.passage.broken() {
             return Err(broken.into());
         }
-        Request::receive(request, self.peer).await.map_err(|error| {
+        request::receive(request.body_mut()).await.map_err(|error| {
             // What is not ours is hyper's: its limits on chunks are lower where ours say nothing.
             let refuse = || Response::error(400, error, None);
             self.passage.broken().map_or_else(refuse, Response::from)
@@ -188,13 +191,14 @@ fn encode(response: Response, ends: bool) -> hyper::Response<Full<Bytes>> {
     let mut encoded = hyper::Response::new(Full::new(body));
     *encoded.status_mut() =
         StatusCode::from_u16(response.status).expect("our statuses have three digits");
-    let fields = [
-        (CONTENT_TYPE, media_type.map(HeaderValue::from_static)),
-        (ALLOW, response.allow.map(HeaderValue::from_static)),
-        (RETRY_AFTER, response.retry_after_s.map(HeaderValue::from)),
-        (CONNECTION, ends.then_some(HeaderValue::from_static("close"))),
-    ];
-    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    encoded.headers_mut().extend(fields);
+    let mut field = |name, value: Option<HeaderValue>| {
+        if let Some(value) = value {
+            encoded.headers_mut().insert(name, value);
+        }
+    };
+    field(CONTENT_TYPE, media_type.map(HeaderValue::from_static));
+    field(ALLOW, response.allow.map(HeaderValue::from_static));
+    field(RETRY_AFTER, response.retry_after_s.map(HeaderValue::from));
+    field(CONNECTION, ends.then_some(HeaderValue::from_static("close")));
     encoded
 }

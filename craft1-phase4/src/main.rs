@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -127,7 +127,7 @@ async fn serve(
     let application = Application::new(options, writer, statuses);
     let (conditions, connections_max) = (application.conditions, options.max_connections);
     let connection = move |stream: TcpStream, peer: SocketAddr| {
-        connection::serve(stream, peer.ip(), conditions, |it| application.answer(it))
+        connection::serve(stream, peer.ip(), conditions, |it| application.decide(it))
     };
     server::run(listener, shutdown, threads, connections_max, conditions, connection).await?;
     if let Some(checker) = checker {
@@ -171,20 +171,12 @@ impl Application {
     }
 
     /// Everything up to the writer is computed at once; what is waited for is its word.
-    async fn answer(&self, request: Request) -> Response {
-        match self.decide(&request) {
-            Ok((lines, metrics)) => {
-                drop(request);
-                Service::stored(metrics, self.writer.append(lines, metrics).await)
-            }
-            Err(response) => response,
-        }
-    }
-
-    /// The lines to be stored and how many metrics they are, or the answer to anything else.
-    fn decide(&self, request: &Request) -> Result<(Vec<u8>, usize), Response> {
+    fn decide(
+        &'static self,
+        request: &Request<'_>,
+    ) -> Result<impl Future<Output = Response> + use<>, Response> {
         let call = request.call().map_err(|repeated| Response::error(400, repeated, None))?;
-        let refusal = admission::refuse(&self.limiter, &call, request.peer, Instant::now())
+        let refusal = admission::refuse(&self.limiter, &call, request.peer, request.complete)
             .or_else(|| readiness::answer(&call, || self.obstacle()));
         if let Some(response) = refusal {
             return Err(response);
@@ -194,11 +186,16 @@ impl Application {
         match service.decide(&call) {
             Decision::Answer(response) => Err(response),
             Decision::Store(delivery) => {
-                let mut lines = Vec::new();
+                // About as long as what came; else the lines would move each time they grow.
+                let mut lines = Vec::with_capacity(2 * request.body.len());
                 line::encode(&mut lines, &delivery, now());
-                Ok((lines, delivery.batch.len()))
+                Ok(self.stored(lines, delivery.batch.len()))
             }
         }
+    }
+
+    async fn stored(&self, lines: Vec<u8>, metrics: usize) -> Response {
+        Service::stored(metrics, self.writer.append(lines, metrics).await)
     }
 
     fn obstacle(&self) -> Option<Obstacle> {

@@ -6,6 +6,7 @@
 //! failure names its seed and number.
 
 use std::collections::BTreeSet;
+use std::future::Ready;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
@@ -130,9 +131,9 @@ fn serve() -> SocketAddr {
     address.recv_timeout(DEADLINE).unwrap()
 }
 
-async fn echo(request: Request) -> Response {
+fn echo(request: &Request<'_>) -> Result<Ready<Response>, Response> {
     // Of no refusal, and with a body whatever the method.
-    Response::new(ANSWERED, "text/plain", model::asked(request.call()))
+    Err(Response::new(ANSWERED, "text/plain", model::asked(request.call())))
 }
 
 /// What comes back to these pieces, as far as `expected` says whether an answer has a body.
