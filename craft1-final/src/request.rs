@@ -10,13 +10,11 @@
 //! | `request/head.rs` | request line and fields, as places in the buffer |
 //! | `request/regular.rs` | the lines that nearly everybody sends, read with few looks |
 //! | `request/name.rs` | the fields that mean something here |
-//! | `request/familiar.rs` | the head that came before, which is not read again |
 //! | `request/persistence.rs` | whether the connection stays open (RFC 9112, section 9.3) |
 //!
 //! A body in chunks is put together in place: each piece of content moves to the end of the one
 //! before it, over the line that stood between them.
 
-mod familiar;
 mod head;
 mod name;
 mod persistence;
@@ -29,11 +27,11 @@ use craft1_phase1::http::cursor::{Cursor, Stop};
 use craft1_phase1::http::head::{Repeated, Version};
 use craft1_phase1::http::{Framing, Limits, Refusal};
 use craft1_phase1::service::Call;
+use craft1_phase4::familiar::{Familiar, Recognised, Span};
 
 pub use persistence::Persistence;
 
-use familiar::{Familiar, Recognised};
-use head::{Fields, Head, Span};
+use head::{Fields, Head};
 
 /// A request, complete and well formed, lent from the buffer.
 #[derive(Debug, Clone, Copy)]

@@ -8,6 +8,7 @@
 //! | [`server`] | accepts, and gives each connection a task | a pool of workers | final |
 //! | [`connection`] | hyper reads requests and writes answers | one request, then close | final |
 //! | [`screen`](connection::screen) | HTTP as strict as before, and every deadline | | |
+//! | [`familiar`] | the head that a client sends again and again | | |
 //! | [`draining`] | the word that the server stops, for every task | | |
 //! | [`obstacle`] | why no more work should come | | |
 //! | [`ack`] | what a 202 means | in the file | |
@@ -30,6 +31,7 @@ pub mod ack;
 pub mod connection;
 pub mod draining;
 pub mod exposition;
+pub mod familiar;
 pub mod health_checker;
 pub mod logging;
 pub mod nodes;

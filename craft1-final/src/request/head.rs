@@ -10,37 +10,11 @@ use craft1_phase1::http::head::{FieldRules, Repeated, Section, Version, read_met
 use craft1_phase1::http::target::is_host;
 use craft1_phase1::http::{Framing, Limits, Refusal};
 use craft1_phase1::service::Call;
+use craft1_phase4::familiar::Span;
 
 use super::name::{LENT, Name};
 use super::persistence::ConnectionOptions;
 use super::{Persistence, Request, regular};
-
-/// A place in the buffer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
-
-impl Span {
-    /// Where `part` lies in `whole`.
-    pub(super) fn of(part: &[u8], whole: &[u8]) -> Self {
-        let start = part.as_ptr().addr() - whole.as_ptr().addr();
-        Self { start, end: start + part.len() }
-    }
-
-    pub(super) fn of_nothing_at(position: usize) -> Self {
-        Self { start: position, end: position }
-    }
-
-    pub(super) fn len(self) -> usize {
-        self.end - self.start
-    }
-
-    pub(super) fn lend(self, whole: &[u8]) -> &[u8] {
-        &whole[self.start..self.end]
-    }
-}
 
 /// Words that many requests have. They are the same wherever they lie, and known to be text. An
 /// absolute target without a path is read as one of the last two, which do not lie in the buffer.

@@ -13,6 +13,8 @@ use craft1_phase1::http::head::{FieldRules, Section, Version, read_method, read_
 use craft1_phase1::http::{Framing, Limits, Refusal};
 use hyper::Uri;
 
+use crate::familiar::{Familiar, Span};
+
 /// Longest trailers, in bytes: what hyper takes of them at most, two line ends less. Beyond it: 431.
 const TRAILER_BYTES_MAX: usize = 16 * 1024 - 4;
 
@@ -21,6 +23,7 @@ const TRAILER_BYTES_MAX: usize = 16 * 1024 - 4;
 pub(super) struct Follower {
     limits: Limits,
     stage: Stage,
+    familiar: Familiar,
     /// Of the request that is on its way, as far as it is known.
     is_head: bool,
     is_last: bool,
@@ -36,6 +39,17 @@ enum Stage {
     Fields(Version, Section, FieldRules),
     Sized(usize),
     Chunked(Chunks),
+}
+
+impl Stage {
+    /// The one that comes behind a head.
+    fn behind(framing: Framing) -> Self {
+        match framing {
+            Framing::None => Self::Sized(0),
+            Framing::Length(body_len) => Self::Sized(body_len),
+            Framing::Chunked => Self::Chunked(Chunks::default()),
+        }
+    }
 }
 
 /// What some bytes amount to.
@@ -71,13 +85,16 @@ pub(super) enum End {
 /// What a step has come to.
 enum Mark {
     Within,
-    HeadEnd,
+    /// The digits of Content-Length are read, and here they stand.
+    Digits(Span),
+    HeadEnd(Framing),
     RequestEnd,
 }
 
 impl Follower {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, stage: Stage::Start, is_head: false, is_last: false }
+        let (stage, familiar) = (Stage::Start, Familiar::default());
+        Self { limits, stage, familiar, is_head: false, is_last: false }
     }
 
     /// Follows `bytes`, of which `read` were read before: those that were not released then, and
@@ -86,14 +103,30 @@ impl Follower {
         let mut sight = Sight { read, released: 0, heads: 0, has_advanced: false, end: None };
         // Where the request begins, unless it began in an earlier piece.
         let mut start = (!self.is_in_body()).then_some(0);
+        let mut digits = None;
         while sight.end.is_none() {
+            if let Some(len) = self.pass_familiar_head(&bytes[sight.read..]) {
+                sight.read += len;
+                sight.heads += 1;
+                sight.has_advanced = true;
+            }
             match self.step(&mut bytes[sight.read..]) {
                 Ok((len, mark)) => {
+                    let from = sight.read;
                     sight.read += len;
-                    sight.has_advanced |= !matches!(mark, Mark::Within);
+                    sight.has_advanced |= matches!(mark, Mark::HeadEnd(_) | Mark::RequestEnd);
                     match mark {
                         Mark::Within => {}
-                        Mark::HeadEnd => sight.heads += 1,
+                        Mark::Digits(place) => {
+                            digits = start.map(|start| place.behind(from - start));
+                        }
+                        Mark::HeadEnd(framing) => {
+                            sight.heads += 1;
+                            if let Some(start) = start {
+                                let head = &bytes[start..sight.read];
+                                self.remember(head, framing, digits.take());
+                            }
+                        }
                         Mark::RequestEnd => {
                             start = Some(sight.read);
                             sight.end = self.is_last.then_some(End::Last);
@@ -127,6 +160,22 @@ impl Follower {
     /// Whether the request is a HEAD request, as far as that is known.
     pub(super) fn is_head(&self) -> bool {
         self.is_head
+    }
+
+    /// A head that is as the one before is followed already. Returns its length.
+    fn pass_familiar_head(&mut self, bytes: &[u8]) -> Option<usize> {
+        let Stage::Start = self.stage else { return None };
+        let known = self.familiar.recognise(bytes, &self.limits)?;
+        self.stage = Stage::behind(known.framing);
+        Some(known.len)
+    }
+
+    /// Remembers a head that has just come to its end, unless it says more than where its body ends.
+    /// One that says that it is the last does not come again.
+    fn remember(&mut self, head: &[u8], framing: Framing, digits: Option<Span>) {
+        if !self.is_head {
+            self.familiar.remember(head, framing, digits, &self.limits);
+        }
     }
 
     /// Reads a line or a piece of the body, or stops without a trace where it is not all there.
@@ -177,12 +226,9 @@ impl Follower {
         };
         let mut cursor = Cursor::new(bytes);
         let Some(line) = section.field_line(&mut cursor, &self.limits)? else {
-            self.stage = match rules.finish(*version)? {
-                Framing::None => Stage::Sized(0),
-                Framing::Length(body_len) => Stage::Sized(body_len),
-                Framing::Chunked => Stage::Chunked(Chunks::default()),
-            };
-            return Ok((cursor.position(), Mark::HeadEnd));
+            let framing = rules.finish(*version)?;
+            self.stage = Stage::behind(framing);
+            return Ok((cursor.position(), Mark::HeadEnd(framing)));
         };
         let len = cursor.position();
         rules.take(line, *version, &self.limits)?;
@@ -190,12 +236,14 @@ impl Follower {
             // Empty elements of a list, which hyper takes for another coding.
             return Err(Refusal::ChunkedNotLast.into());
         }
+        let is_length = line.is("Content-Length");
+        let mark = if is_length { Mark::Digits(Span::of(line.value, bytes)) } else { Mark::Within };
         self.is_last |= line.is("Connection") && has_close(line.value);
         if *version == Version::Http10 && line.is("Expect") {
             // RFC 9110, section 10.1.1: it is ignored. Under another name hyper ignores it, too.
             bytes[0] = b'-';
         }
-        Ok((len, Mark::Within))
+        Ok((len, mark))
     }
 
     fn chunk(&mut self, bytes: &mut [u8]) -> Result<(usize, Mark), Stop> {
@@ -318,11 +366,32 @@ mod tests {
         assert_eq!(in_two, (text.into(), 2, broken(true)));
     }
 
+    #[test]
+    fn a_head_that_comes_again_is_passed_unless_it_says_more_than_where_its_body_ends() {
+        let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ";
+        for (first, second, is_familiar) in [
+            (GET, GET, true),
+            (&*format!("{post}5\r\n\r\nhello"), &*format!("{post}12\r\n\r\n"), true),
+            (GET, "GET /b HTTP/1.1\r\nHost: a\r\n\r\n", false),
+            ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", false),
+            ("GET / HTTP/1.7\r\nHost: a\r\n\r\n", "GET / HTTP/1.7\r\nHost: a\r\n\r\n", false),
+        ] {
+            let mut follower = Follower::new(Limits::default());
+            follower.follow(&mut first.as_bytes().to_vec(), 0);
+            let passed = follower.pass_familiar_head(second.as_bytes());
+            assert_eq!(passed, is_familiar.then_some(second.len()), "{first}{second}");
+        }
+    }
+
     fn request() -> impl Strategy<Value = String> {
         select(&[
             GET,
             "\r\nHEAD /a HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\nhello, world",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5x\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nY: z\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             "GET / HTTP/1.0\r\nExpect: x\r\n\r\n",

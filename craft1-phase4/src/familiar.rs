@@ -8,8 +8,6 @@
 
 use craft1_phase1::http::{Framing, Limits};
 
-use super::head::Span;
-
 /// A longer head is not remembered, so that a connection that waits holds little memory.
 const HEAD_BYTES_MAX: usize = 1024;
 
@@ -17,10 +15,48 @@ const HEAD_BYTES_MAX: usize = 1024;
 /// needs more is not one of metrics.
 const DIGITS_MAX: usize = 9;
 
+/// A place among bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Of its first byte.
+    pub start: usize,
+    /// Behind its last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// Where `part` lies in `whole`.
+    pub fn of(part: &[u8], whole: &[u8]) -> Self {
+        let start = part.as_ptr().addr() - whole.as_ptr().addr();
+        Self { start, end: start + part.len() }
+    }
+
+    /// An empty one.
+    pub fn of_nothing_at(position: usize) -> Self {
+        Self { start: position, end: position }
+    }
+
+    /// The same one, told from `distance` bytes further to the left.
+    pub fn behind(self, distance: usize) -> Self {
+        Self { start: self.start + distance, end: self.end + distance }
+    }
+
+    /// How many bytes lie in it.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(self) -> usize {
+        self.end - self.start
+    }
+
+    /// What lies there.
+    pub fn lend(self, whole: &[u8]) -> &[u8] {
+        &whole[self.start..self.end]
+    }
+}
+
 /// The bytes of a head, and what they said about the body. The rest of their meaning lies with the
 /// reader, which keeps it as long as they are remembered.
 #[derive(Debug, Default)]
-pub(super) struct Familiar {
+pub struct Familiar {
     bytes: Vec<u8>,
     memory: Option<Memory>,
 }
@@ -35,23 +71,23 @@ struct Memory {
 
 /// A head that was not read, because it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Recognised {
+pub struct Recognised {
     /// Where the body ends.
-    pub(super) framing: Framing,
+    pub framing: Framing,
     /// The length of the head, in bytes.
-    pub(super) len: usize,
+    pub len: usize,
     /// Which bytes became how many, where it is not the same number.
-    pub(super) resized: Option<(Span, usize)>,
+    pub resized: Option<(Span, usize)>,
 }
 
 impl Familiar {
     /// Another head is being read.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.memory = None;
     }
 
     /// Remembers a head that was read under these limits.
-    pub(super) fn remember(
+    pub fn remember(
         &mut self,
         bytes: &[u8],
         framing: Framing,
@@ -70,7 +106,7 @@ impl Familiar {
 
     /// Whether `unread` begins with the head that is remembered, which from now on has the digits
     /// that stand there.
-    pub(super) fn recognise(&mut self, unread: &[u8], limits: &Limits) -> Option<Recognised> {
+    pub fn recognise(&mut self, unread: &[u8], limits: &Limits) -> Option<Recognised> {
         let Memory { limits: known_limits, framing, digits } = self.memory.as_mut()?;
         let (before, behind) = (&self.bytes[..digits.start], &self.bytes[digits.end..]);
         let rest = unread.strip_prefix(before)?;
