@@ -3,6 +3,7 @@
 //! | marker | what it becomes |
 //! |---|---|
 //! | `table=staircase workload=W [measures=M,…] [baseline=S]` | medians, ranges and ratios by server |
+//! | `table=overview [measure=M]` | every workload at a glance: medians and ratios of one measure |
 //! | `table=seed workload=W subject=S` | a server beside what the course's original reached |
 //! | `table=costs workload=W`, `table=failures workload=W` | counted costs, requests by outcome |
 //! | `table=ablation ablation=T [workload=W] [measure=M]` | what each step bought |

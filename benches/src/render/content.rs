@@ -68,6 +68,10 @@ impl<'a> Request<'a> {
                 }
                 tables::staircase(self.record, workload, &self.measures()?, self.get("baseline"))
             }
+            "overview" => {
+                self.allow(&["table", "measure"])?;
+                tables::overview(self.record, self.measure()?)
+            }
             "seed" => {
                 self.allow(&["table", "workload", "subject"])?;
                 let (workload, subject) = (self.workload()?, self.required("subject")?);
@@ -251,8 +255,17 @@ impl<'a> Request<'a> {
     }
 }
 
-const TABLES: [&str; 8] =
-    ["staircase", "seed", "costs", "failures", "ablation", "layers", "environment", "commands"];
+const TABLES: [&str; 9] = [
+    "staircase",
+    "overview",
+    "seed",
+    "costs",
+    "failures",
+    "ablation",
+    "layers",
+    "environment",
+    "commands",
+];
 
 /// The figure of a layer.
 const LAYER_NS: &str = "layer_ns";
@@ -325,7 +338,7 @@ fn chart_path(folder: &Path, file_name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use load_gen::{Arrivals, Load};
+    use load_gen::{Arrivals, Failure, Load};
 
     use super::*;
     use crate::sample;
@@ -390,6 +403,7 @@ mod tests {
         insta::assert_snapshot!("staircase", text("table=staircase workload=single"));
         insta::assert_snapshot!("costs", text("table=costs workload=single"));
         insta::assert_snapshot!("ablation", text("table=ablation ablation=parser"));
+        insta::assert_snapshot!("overview", text("table=overview measure=requests_per_s"));
         insta::assert_snapshot!("seed", text("table=seed workload=single subject=fast"));
         insta::assert_snapshot!("environment", text("table=environment"));
     }
@@ -408,6 +422,16 @@ mod tests {
             panic!("a chart is a chart");
         };
         insta::assert_snapshot!("strip", without_style(&svg));
+    }
+
+    #[test]
+    fn an_overview_hides_no_failures() {
+        let mut record = sample::record();
+        let run = record.workloads[1].runs.iter_mut().find(|run| run.subject == "fast").unwrap();
+        run.load.failures.insert(Failure::Reset, 500);
+        let rows = tables::overview(&record, Measure::CpuPerRequest).rows;
+        assert!(rows[1][2].is_bad && rows[1][2].notes[1].starts_with("failed: "), "{rows:?}");
+        assert!(!rows[1][1].is_bad && !rows[0][2].is_bad);
     }
 
     #[test]

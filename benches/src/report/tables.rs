@@ -80,6 +80,36 @@ fn offered(workload: &WorkloadRecord) -> String {
     }
 }
 
+/// Every workload of a record at a glance: one row a subject, one column a workload, and in each cell
+/// one measure as a multiple of the first subject's. A figure that failed requests stand behind says so.
+pub fn overview(record: &Record, measure: Measure) -> Table {
+    let baseline = record.subjects.first().map_or("", |subject| subject.id.as_str());
+    let mut head = vec!["server".to_owned()];
+    head.extend(record.workloads.iter().map(|workload| workload.id.clone()));
+    let row = |subject: &str| {
+        let cells = record.workloads.iter().map(|workload| {
+            let Some(found) = workload.cell(subject, baseline, measure) else {
+                return Cell::absent();
+            };
+            let failed = failed_cell(workload, subject);
+            let mut notes: Vec<String> = found.versus.map(versus_text).into_iter().collect();
+            notes.extend(failed.notes.iter().map(|share| format!("failed: {share}")));
+            let text = measure.format(found.spread.median);
+            Cell { text, notes, is_bad: failed.is_bad }
+        });
+        std::iter::once(Cell::from(subject)).chain(cells).collect()
+    };
+    Table {
+        caption: format!(
+            "{}: medians by workload; × is the multiple of {baseline}",
+            measure.label()
+        ),
+        columns: Columns::Figures,
+        head,
+        rows: record.subjects.iter().map(|subject| row(&subject.id)).collect(),
+    }
+}
+
 /// One subject beside all others and beside what the course's original reached, as that states it:
 /// requests a second and median latency, and the subject's as multiples of theirs.
 pub fn seed(record: &Record, workload: &WorkloadRecord, subject: &str, seed: &Seed) -> Table {
