@@ -6,6 +6,7 @@ mod phase4 {
     pub mod connection;
     pub mod draining;
     pub mod exposition;
+    pub mod familiar;
     pub mod health_checker;
     pub mod logging;
     pub mod nodes;
@@ -16,6 +17,6 @@ mod phase4 {
 pub mod writer;
 
 pub use phase4::{
-    ack, connection, draining, exposition, health_checker, logging, nodes, obstacle, segment,
-    server,
+    ack, connection, draining, exposition, familiar, health_checker, logging, nodes, obstacle,
+    segment, server,
 };
