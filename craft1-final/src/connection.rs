@@ -3,20 +3,26 @@
 //! What always holds: every call does a bounded amount of work and returns. A connection owns bytes
 //! only while a request is incomplete or an answer is not taken yet; in between it is a hundred
 //! bytes and a socket. A client that does not take its answers is not read from, so what it can make
-//! us keep has a bound. Whatever it waits for has a deadline, but for the writer, who has nobody to
-//! wait for.
+//! us keep has a bound, and what all of them can has another. Whatever it waits for has a deadline,
+//! but for the writer, who has nobody to wait for.
 //!
 //! | file | what |
 //! |---|---|
 //! | [`exchange`] | complete requests to answers; no I/O |
 //! | [`parked`] | answers that wait until their metrics are stored |
+//! | [`buffers`] | the memory for what is incomplete or not taken |
+//! | [`patience`] | what is waited for, and until when |
+//! | [`present`] | the time of a turn |
+//! | [`wire`] | the socket |
 //!
-//! The socket is edge-triggered (`epoll(7)`): it is told once that bytes have come. A read that
-//! fills less than the buffer has taken them all, so in the steady state a request costs one `recv`
-//! and one `send`.
+//! In the steady state a request costs one `recv` and one `send`.
 
+pub mod buffers;
 pub mod exchange;
 pub mod parked;
+pub mod patience;
+pub mod present;
+pub mod wire;
 
 use std::io;
 use std::mem;
@@ -24,15 +30,16 @@ use std::net::IpAddr;
 
 use craft1_phase1::http::Response;
 use mio::net::TcpStream;
-use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use crate::request::{Missing, Reader};
 use crate::slab::Key;
+use crate::telemetry::Dropped;
 use crate::timer_wheel::Tick;
 
 use exchange::{Client, Outcome, Rest, Shared, Then, Unanswered};
 use parked::PARKED_MAX;
+use patience::{Awaits, Watch};
+use wire::{Received, Wire};
 
 /// Reads in a row from a client that was answered and goes on sending. The others are served in
 /// between.
@@ -49,27 +56,10 @@ pub enum Fate {
     Close,
 }
 
-/// What a connection waits for. Each has a deadline of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaits {
-    /// The first byte of a request that is not the first.
-    Request,
-    /// The rest of a head, or the first head.
-    Head,
-    /// The rest of a body.
-    Body,
-    /// The client to take its answers.
-    Room,
-    /// The writer to store what the client sent.
-    Writer,
-    /// The end of what the client sends in vain.
-    End,
-}
-
 /// A connection from its first byte to its last.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     client: Client,
     stage: Stage,
     reader: Reader,
@@ -77,13 +67,12 @@ pub struct Connection {
     kept: Vec<u8>,
     /// Why there are such bytes, where there are any.
     unanswered: Unanswered,
-    /// Answers that the kernel has not taken yet.
-    unsent: Vec<u8>,
+    /// The memory for both directions, as it was counted last.
+    buffered_bytes: usize,
     /// Whether the event that says so has come. There is no second one, so the end has to be read.
     has_peer_finished: bool,
     is_new: bool,
-    awaits: Awaits,
-    deadline: Tick,
+    watch: Watch,
 }
 
 /// How far a connection has come.
@@ -97,41 +86,33 @@ enum Stage {
     Lingering,
 }
 
-/// What a read came to.
-enum Received {
-    Bytes(usize),
-    Nothing,
-    End,
-}
-
 impl Connection {
     /// One that has just been accepted.
     pub fn new(stream: TcpStream, key: Key, peer: IpAddr, shared: &Shared<'_>) -> Self {
         Self {
-            stream,
+            wire: Wire::new(stream),
             client: Client { key, peer, parked: 0 },
             stage: Stage::Open,
             reader: Reader::default(),
             kept: Vec::new(),
             unanswered: Unanswered::For(Missing::All),
-            unsent: Vec::new(),
+            buffered_bytes: 0,
             has_peer_finished: false,
             is_new: true,
-            awaits: Awaits::Head,
-            deadline: shared.deadline(Awaits::Head),
+            watch: Watch::begin(Awaits::Head, shared.present.tick(), &shared.patience),
         }
     }
 
     /// When [`out_of_time`](Self::out_of_time) is to be called. It moves with every call.
     pub fn deadline(&self) -> Tick {
-        self.deadline
+        self.watch.deadline()
     }
 
     /// Whether nobody would miss an answer if it ended now.
     pub fn is_idle(&self) -> bool {
         self.stage == Stage::Open
             && !self.has_begun()
-            && self.unsent.is_empty()
+            && self.wire.is_clear()
             && self.client.parked == 0
     }
 
@@ -145,7 +126,7 @@ impl Connection {
     ) -> Fate {
         self.has_peer_finished |= has_peer_finished;
         // A new connection has room for answers, and says so.
-        if !is_readable && self.unsent.is_empty() {
+        if !is_readable && self.wire.is_clear() {
             return Fate::Wait;
         }
         self.go_on(buffer, shared)
@@ -157,8 +138,14 @@ impl Connection {
         let fate = self.advance(buffer, shared);
         // Answers for a connection that broke are nobody else's.
         shared.out.clear();
-        self.watch(shared.requests() > requests_before, shared);
-        fate.unwrap_or(Fate::Close)
+        match fate {
+            Err(_) | Ok(Fate::Close) => Fate::Close,
+            Ok(_) if !self.has_room(shared) => self.make_room(buffer, shared),
+            Ok(fate) => {
+                self.watch(shared.requests() > requests_before, shared);
+                fate
+            }
+        }
     }
 
     /// Refuses to go on, and says why.
@@ -173,6 +160,11 @@ impl Connection {
         self.go_on(buffer, shared)
     }
 
+    /// Gives back what was counted for it.
+    pub fn close(self, shared: &mut Shared<'_>) {
+        shared.buffers.resize(self.buffered_bytes, 0);
+    }
+
     /// Sends the next `count` answers that had to wait. They are in `shared.out`.
     pub fn unpark(&mut self, count: u16, buffer: &mut [u8], shared: &mut Shared<'_>) -> Fate {
         let was_blocked = self.is_blocked();
@@ -181,20 +173,26 @@ impl Connection {
         if is_over || was_blocked {
             return self.go_on(buffer, shared);
         }
-        let is_sent = self.send(shared).is_ok();
+        let is_sent = self.wire.send(&mut shared.out, &shared.meter).is_ok();
         shared.out.clear();
+        if !is_sent {
+            return Fate::Close;
+        }
+        if !self.has_room(shared) {
+            return self.make_room(buffer, shared);
+        }
         self.watch(true, shared);
-        if is_sent { Fate::Wait } else { Fate::Close }
+        Fate::Wait
     }
 
     /// Ends what has taken too long.
     pub fn out_of_time(&mut self, buffer: &mut [u8], shared: &mut Shared<'_>) -> Fate {
-        match self.awaits {
+        match self.watch.awaits() {
             Awaits::Head | Awaits::Body if self.has_begun() => {
                 let response = Response::error(408, "the request is too slow", None);
+                shared.meter.dropped(Dropped::TooSlow);
                 self.refuse(&response, buffer, shared)
             }
-            // It takes as long as it takes, and nobody is kept by it but the client itself.
             Awaits::Writer => {
                 self.watch(true, shared);
                 Fate::Wait
@@ -204,7 +202,7 @@ impl Connection {
     }
 
     fn advance(&mut self, buffer: &mut [u8], shared: &mut Shared<'_>) -> io::Result<Fate> {
-        self.send(shared)?;
+        self.wire.send(&mut shared.out, &shared.meter)?;
         if self.is_blocked() {
             return Ok(Fate::Wait);
         }
@@ -217,7 +215,30 @@ impl Connection {
 
     /// Nothing is read until there is room for answers again.
     fn is_blocked(&self) -> bool {
-        !self.unsent.is_empty() || self.client.parked >= PARKED_MAX
+        !self.wire.is_clear() || self.client.parked >= PARKED_MAX
+    }
+
+    /// Whether there is room for what it holds, together with what all others hold.
+    fn has_room(&mut self, shared: &mut Shared<'_>) -> bool {
+        let bytes = self.kept.capacity() + self.wire.buffered_bytes();
+        let has_room = shared.buffers.resize(self.buffered_bytes, bytes);
+        if has_room {
+            self.buffered_bytes = bytes;
+        }
+        has_room
+    }
+
+    /// Forgets what there is no room for. Who has sent it is told so, and who does not take its
+    /// answers is cut off.
+    fn make_room(&mut self, buffer: &mut [u8], shared: &mut Shared<'_>) -> Fate {
+        if self.kept.is_empty() {
+            shared.meter.cut_off();
+            return Fate::Close;
+        }
+        self.kept = Vec::new();
+        shared.refuse_for_room(self.reader.is_head(), &mut self.client);
+        self.stage = Stage::Ending(Rest::Surely);
+        self.go_on(buffer, shared)
     }
 
     fn has_begun(&self) -> bool {
@@ -231,7 +252,7 @@ impl Connection {
         let (then, may_have_more) = if is_held {
             (self.answer(&mut [], shared), true)
         } else {
-            match self.receive(buffer)? {
+            match self.wire.receive(buffer)? {
                 Received::Nothing => return Ok(Fate::Wait),
                 Received::End => (self.answer_to_the_end(shared), false),
                 Received::Bytes(len) => {
@@ -241,7 +262,7 @@ impl Connection {
                 }
             }
         };
-        self.send(shared)?;
+        self.wire.send(&mut shared.out, &shared.meter)?;
         match then {
             Then::End(rest) => {
                 self.stage = Stage::Ending(rest);
@@ -260,7 +281,7 @@ impl Connection {
         let then = if self.kept.is_empty() {
             let Outcome { unanswered, then } = shared.answer_all(reader, received, client);
             if !unanswered.is_empty() {
-                self.kept = shared.spare();
+                self.kept = shared.buffers.spare();
                 self.kept.extend_from_slice(&received[unanswered]);
             }
             then
@@ -270,7 +291,7 @@ impl Connection {
             self.kept.truncate(unanswered.end);
             self.kept.drain(..unanswered.start);
             if self.kept.is_empty() {
-                shared.recycle(mem::take(&mut self.kept));
+                shared.buffers.recycle(mem::take(&mut self.kept));
             }
             then
         };
@@ -285,6 +306,7 @@ impl Connection {
     fn answer_to_the_end(&mut self, shared: &mut Shared<'_>) -> Then {
         if self.has_begun() {
             let response = Response::error(400, "the connection ended inside the request", None);
+            shared.meter.dropped(Dropped::Malformed);
             shared.refuse(&response, self.reader.is_head(), &mut self.client);
         }
         Then::End(Rest::Nothing)
@@ -293,25 +315,25 @@ impl Connection {
     /// Closes as soon as everything is sent. What is unread when a socket closes makes the close a
     /// reset, and a reset can overtake the answer (RFC 9112, section 9.6).
     fn end(&mut self, rest: Rest, buffer: &mut [u8]) -> io::Result<Fate> {
-        if self.client.parked > 0 || !self.unsent.is_empty() {
+        if self.client.parked > 0 || !self.wire.is_clear() {
             return Ok(Fate::Wait);
         }
         let has_more = match rest {
             Rest::Nothing => false,
-            Rest::Perhaps => matches!(self.receive(buffer)?, Received::Bytes(_)),
+            Rest::Perhaps => matches!(self.wire.receive(buffer)?, Received::Bytes(_)),
             Rest::Surely => true,
         };
         if !has_more {
             return Ok(Fate::Close);
         }
-        shutdown(&self.stream, Shutdown::Write)?;
+        self.wire.end()?;
         self.stage = Stage::Lingering;
         self.discard(buffer)
     }
 
     fn discard(&mut self, buffer: &mut [u8]) -> io::Result<Fate> {
         for _ in 0..DISCARDS_PER_TURN {
-            match self.receive(buffer)? {
+            match self.wire.receive(buffer)? {
                 Received::End => return Ok(Fate::Close),
                 Received::Bytes(len) if len == buffer.len() || self.has_peer_finished => {}
                 Received::Bytes(_) | Received::Nothing => return Ok(Fate::Wait),
@@ -320,62 +342,18 @@ impl Connection {
         Ok(Fate::Again)
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
-        match retry_on_intr(|| recv(&self.stream, &mut *buffer, RecvFlags::empty())) {
-            Ok((_, 0)) => Ok(Received::End),
-            Ok((_, len)) => Ok(Received::Bytes(len)),
-            Err(Errno::AGAIN) => Ok(Received::Nothing),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Sends what is left of earlier answers, and behind it those in `shared.out`. What the kernel
-    /// does not take is kept until it says that it has room.
-    fn send(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
-        if self.unsent.is_empty() {
-            if !shared.out.is_empty() {
-                let sent = self.transmit(&shared.out)?;
-                shared.meter.sent(sent);
-                self.unsent.extend_from_slice(&shared.out[sent..]);
-                shared.out.clear();
-            }
-            return Ok(());
-        }
-        self.unsent.append(&mut shared.out);
-        let sent = self.transmit(&self.unsent)?;
-        shared.meter.sent(sent);
-        self.unsent.drain(..sent);
-        if self.unsent.is_empty() {
-            // Who read slowly once need not do so again.
-            self.unsent = Vec::new();
-        }
-        Ok(())
-    }
-
-    /// A send that is cut short has filled the kernel's buffer, and an event will come.
-    fn transmit(&self, bytes: &[u8]) -> io::Result<usize> {
-        match retry_on_intr(|| send(&self.stream, bytes, SendFlags::empty())) {
-            Ok(len) => Ok(len),
-            Err(Errno::AGAIN) => Ok(0),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Sets the deadline of what it waits for now, unless it has waited for that before the call.
     fn watch(&mut self, has_progressed: bool, shared: &Shared<'_>) {
         self.is_new &= !has_progressed;
-        let awaits = self.awaits();
-        if has_progressed || awaits != self.awaits {
-            self.awaits = awaits;
-            self.deadline = shared.deadline(awaits);
-        }
+        let (awaits, tick) = (self.awaits(), shared.present.tick());
+        self.watch.go_on(awaits, has_progressed, tick, &shared.patience);
     }
 
     fn awaits(&self) -> Awaits {
         if self.stage == Stage::Lingering {
             return Awaits::End;
         }
-        if !self.unsent.is_empty() {
+        if !self.wire.is_clear() {
             return Awaits::Room;
         }
         let is_read_from = self.stage == Stage::Open && !self.is_blocked();

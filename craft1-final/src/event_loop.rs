@@ -26,7 +26,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::connection::exchange::Shared;
 use crate::connection::{Connection, Fate};
 use crate::door::Door;
-use crate::server::{Places, Setup};
+use crate::server::{Alarm, Places, Setup};
 use crate::slab::{Key, Slab};
 use crate::timer_wheel::{Tick, TimerWheel, ticks};
 
@@ -72,16 +72,27 @@ impl EventLoop {
 
     /// What wakes it from another thread: when the writer has a verdict for it.
     pub fn waker(&self) -> Box<dyn Fn() + Send> {
+        Box::new(self.wake())
+    }
+
+    /// The same, to be shared.
+    pub(crate) fn wake(&self) -> impl Fn() + Send + Sync + use<> {
         let waker = Arc::clone(&self.waker);
         // It fails where the loop is gone, and then there is nobody to wake.
-        Box::new(move || drop(waker.wake()))
+        move || drop(waker.wake())
     }
 
     /// Serves until the server is to stop and everybody was answered.
     ///
     /// # Errors
     /// Those of waiting for events.
-    pub fn run(self, shared: Shared<'_>, setup: &Setup<'_>, places: &Places) -> io::Result<()> {
+    pub fn run(
+        self,
+        shared: Shared<'_>,
+        setup: &Setup<'_>,
+        places: &Places,
+        alarm: &Alarm,
+    ) -> io::Result<()> {
         let Self { poll, listener, waker: _ } = self;
         let stop = setup.shutdown.as_fd().as_raw_fd();
         poll.registry().register(&mut SourceFd(&stop), STOP, Interest::READABLE)?;
@@ -96,6 +107,7 @@ impl EventLoop {
             shared,
             setup,
             places,
+            alarm,
             surplus: 0,
             stops_at: None,
         };
@@ -117,6 +129,7 @@ struct Running<'r, 'h> {
     shared: Shared<'h>,
     setup: &'r Setup<'r>,
     places: &'r Places,
+    alarm: &'r Alarm,
     /// Connections beyond the cap.
     surplus: usize,
     /// Once it is to stop: when nobody is waited for any longer.
@@ -148,11 +161,12 @@ impl Running<'_, '_> {
 
     // ANCHOR: turn
     fn turn(&mut self, events: &Events) {
-        self.shared.begin_turn();
+        self.shared.present.read_clock();
         for event in events {
             match event.token() {
                 LISTENER => self.door.knock(),
                 STOP => self.stop(),
+                WAKE if self.alarm.is_raised() => self.stop(),
                 // The verdicts are looked at in every turn.
                 WAKE => {}
                 Token(index) => self.event(index, event),
@@ -172,7 +186,7 @@ impl Running<'_, '_> {
             return Some(Duration::ZERO);
         }
         let looks = [self.wheel.next_look(), self.door.rests_until(), self.stops_at];
-        looks.into_iter().flatten().min().map(|tick| self.shared.until(tick))
+        looks.into_iter().flatten().min().map(|tick| self.shared.present.until(tick))
     }
 
     fn event(&mut self, index: usize, event: &Event) {
@@ -244,7 +258,7 @@ impl Running<'_, '_> {
     }
 
     fn end_those_due(&mut self) {
-        let tick = self.shared.tick();
+        let tick = self.shared.present.tick();
         let mut ended = std::mem::take(&mut self.ended);
         self.wheel.advance(tick, &mut ended);
         for index in ended.drain(..) {
@@ -264,7 +278,7 @@ impl Running<'_, '_> {
 
     fn accept(&mut self) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some((stream, peer)) = self.door.accept(self.shared.tick()) else { return };
+            let Some((stream, peer)) = self.door.accept(self.shared.present.tick()) else { return };
             self.welcome(stream, peer);
         }
     }
@@ -309,7 +323,7 @@ impl Running<'_, '_> {
             return;
         };
         self.wheel.cancel(key.index);
-        drop(connection);
+        connection.close(&mut self.shared);
         if is_surplus {
             self.surplus -= 1;
         } else {
@@ -326,11 +340,11 @@ impl Running<'_, '_> {
         }
         let Timeouts { header, body, write } = self.setup.timeouts;
         // Whoever has begun may take the time that a request may take.
-        self.stops_at = Some(self.shared.tick() + ticks(header + body + write));
+        self.stops_at = Some(self.shared.present.tick() + ticks(header + body + write));
         self.shared.stop();
         // The bound is for a crowd that goes on coming.
         for _ in 0..self.setup.connections_max {
-            let Some((stream, peer)) = self.door.accept(self.shared.tick()) else { break };
+            let Some((stream, peer)) = self.door.accept(self.shared.present.tick()) else { break };
             self.welcome(stream, peer);
         }
         self.door.close();

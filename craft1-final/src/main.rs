@@ -10,7 +10,7 @@ use std::{env, io};
 use anyhow::{Context, Result};
 use craft1_final::application::{Application, Layers};
 use craft1_final::listen;
-use craft1_final::obstacle::Obstacle;
+use craft1_final::obstacle::{Obstacle, Share};
 use craft1_final::options::{BadOptions, Options, Storage};
 use craft1_final::rate_limit::Limiter;
 use craft1_final::server::{self, EventLoop, Lane, Setup};
@@ -88,8 +88,10 @@ fn serve(options: &Options, tokens: Option<&Arc<TokenFile>>) -> Result<()> {
         text
     };
     let obstacle = || {
-        let (writer, open) = (writer.status(), telemetry.open_connections());
-        Obstacle::find(shutdown.has_begun(), writer, open, options.max_connections)
+        let (taken, max) = (telemetry.open_connections(), options.max_connections as u64);
+        let connections = Share { taken, max };
+        let (taken, max) = (telemetry.most_buffered_bytes(), options.buffer_bytes_max() as u64);
+        Obstacle::find(shutdown.has_begun(), writer.status(), connections, Share { taken, max })
     };
     let layers = Layers {
         tokens: tokens.map(|tokens| &**tokens),
@@ -101,13 +103,15 @@ fn serve(options: &Options, tokens: Option<&Arc<TokenFile>>) -> Result<()> {
     };
     let (limits, timeouts) = options.bounds();
     let (idle, connections_max) = (options.idle_timeout, options.max_connections);
-    let setup = Setup { limits, timeouts, idle, connections_max, shutdown: &shutdown };
+    let buffer_bytes_max = options.buffer_bytes_max();
+    let shutdown = &shutdown;
+    let setup = Setup { limits, timeouts, idle, connections_max, buffer_bytes_max, shutdown };
     let lane = |((event_loop, outbox), meter)| Lane { event_loop, outbox, meter };
     let lanes = event_loops.into_iter().zip(outboxes).zip(meters).map(lane).collect();
-    server::run(lanes, &setup, |_number, meter| {
+    let served = server::run(lanes, &setup, |_number, meter| {
         let mut application = Application::new(layers, meter);
         Box::new(move |request, peer, now, outbox| application.answer(request, peer, now, outbox))
-    })?;
+    });
 
     tracing::info!("stopping: everybody is answered");
     let at = options.storage.data_file.display();
@@ -115,7 +119,8 @@ fn serve(options: &Options, tokens: Option<&Arc<TokenFile>>) -> Result<()> {
     let writer = Arc::into_inner(writer).context("stopped at once")?;
     let stored = writer.finish().with_context(|| format!("data file {at}"))?;
     say(&format!("stopped: wrote {stored} metrics to {at}"));
-    Ok(())
+    // Last, because what was accepted is to be written whatever has failed.
+    served.context("the server ended before its time")
 }
 
 fn start_writer(

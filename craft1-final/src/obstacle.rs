@@ -21,24 +21,43 @@ pub enum Obstacle {
     /// Three quarters of the connections that may be open are.
     #[error("nearly all connections are taken")]
     Connections,
+    /// In one of the loops most of the memory for what clients leave unfinished is taken.
+    #[error(
+        "clients are slow: the memory for incomplete requests and untaken answers is nearly full"
+    )]
+    Buffers,
+}
+
+/// How much of something is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// So much.
+    pub taken: u64,
+    /// Of so much.
+    pub max: u64,
+}
+
+impl Share {
+    /// Three quarters, as for the backlog of phase 2, and for the same reason.
+    fn is_nearly_all(self) -> bool {
+        self.taken >= self.max - self.max / 4
+    }
 }
 
 impl Obstacle {
-    /// Looks for one.
+    /// Looks for one. `buffers` is the memory of the loop in which it is most.
     pub fn find(
         is_stopping: bool,
         writer: Status,
-        open_connections: u64,
-        connections_max: usize,
+        connections: Share,
+        buffers: Share,
     ) -> Option<Self> {
-        // As for the backlog of phase 2, and for the same reason.
-        let nearly_all = connections_max - connections_max / 4;
-        let is_crowded = open_connections >= nearly_all as u64;
         match (is_stopping, writer.failure) {
             (true, _) => Some(Self::Stopping),
             (false, Some(failure)) => Some(Self::Writer(failure)),
             (false, None) if writer.is_nearly_full => Some(Self::Queue),
-            (false, None) => is_crowded.then_some(Self::Connections),
+            (false, None) if connections.is_nearly_all() => Some(Self::Connections),
+            (false, None) => buffers.is_nearly_all().then_some(Self::Buffers),
         }
     }
 }
@@ -54,13 +73,18 @@ mod tests {
         Status { queue_size: 0, stored_metrics: 0, is_nearly_full: false, failure: None };
     const FAILURE: Failure = Failure { step: Step::Write, kind: ErrorKind::StorageFull };
 
+    const NONE: Share = Share { taken: 0, max: 9 };
+    const ALL: Share = Share { taken: 9, max: 9 };
+
     #[test]
-    fn is_ready_until_three_quarters_of_the_connections_are_taken() {
-        for (connections_max, nearly_all) in [(1, 1), (4, 3), (5, 4), (100, 75)] {
-            for open in 0..=connections_max as u64 {
-                let expected = (open >= nearly_all).then_some(Obstacle::Connections);
-                let found = Obstacle::find(false, WELL, open, connections_max);
-                assert_eq!(found, expected, "{open} of {connections_max}");
+    fn is_ready_until_three_quarters_are_taken() {
+        for (max, nearly_all) in [(1, 1), (4, 3), (5, 4), (100, 75)] {
+            for taken in 0..=max {
+                let (share, is_found) = (Share { taken, max }, taken >= nearly_all);
+                let found = Obstacle::find(false, WELL, share, NONE);
+                assert_eq!(found, is_found.then_some(Obstacle::Connections), "{share:?}");
+                let found = Obstacle::find(false, WELL, NONE, share);
+                assert_eq!(found, is_found.then_some(Obstacle::Buffers), "{share:?}");
             }
         }
     }
@@ -69,9 +93,10 @@ mod tests {
     fn what_lasts_longest_is_told() {
         let full = Status { is_nearly_full: true, ..WELL };
         let failing = Status { failure: Some(FAILURE), ..full };
-        assert_eq!(Obstacle::find(true, failing, 9, 9), Some(Obstacle::Stopping));
-        assert_eq!(Obstacle::find(false, failing, 9, 9), Some(Obstacle::Writer(FAILURE)));
-        assert_eq!(Obstacle::find(false, full, 9, 9), Some(Obstacle::Queue));
-        assert_eq!(Obstacle::find(false, WELL, 0, 9), None);
+        assert_eq!(Obstacle::find(true, failing, ALL, ALL), Some(Obstacle::Stopping));
+        assert_eq!(Obstacle::find(false, failing, ALL, ALL), Some(Obstacle::Writer(FAILURE)));
+        assert_eq!(Obstacle::find(false, full, ALL, ALL), Some(Obstacle::Queue));
+        assert_eq!(Obstacle::find(false, WELL, ALL, ALL), Some(Obstacle::Connections));
+        assert_eq!(Obstacle::find(false, WELL, NONE, NONE), None);
     }
 }

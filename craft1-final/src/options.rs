@@ -52,6 +52,9 @@ pub struct Options {
     /// Longest time for a connection to wait for its next request; a longer one is closed
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
     pub idle_timeout: Duration,
+    /// Memory of each loop for incomplete requests and untaken answers; beyond it 503, or a close
+    #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
+    buffer_bytes: u64,
     #[command(flatten)]
     bounds: Bounds,
     #[command(flatten)]
@@ -195,6 +198,14 @@ impl Options {
             retain.is_none_or(|retain| retain >= segment_bytes),
             "--retain is less than --segment-bytes: there would be no room for one file"
         );
+        let (Limits { head_bytes, body_bytes, .. }, _) = self.bounds();
+        // A buffer grows by doubling.
+        let longest_bytes = head_bytes.saturating_add(body_bytes).saturating_mul(2);
+        ensure!(
+            self.buffer_bytes_max() >= longest_bytes,
+            "--buffer-bytes is too little for one request as long as --max-head and --max-body let \
+             it be: say {longest_bytes} or more"
+        );
         let open = |path: &PathBuf| {
             TokenFile::open(path).with_context(|| format!("token file {}", path.display()))
         };
@@ -209,6 +220,11 @@ impl Options {
     /// Connections that the kernel keeps.
     pub fn listen_backlog(&self) -> i32 {
         self.place.listen_backlog
+    }
+
+    /// Memory of each loop for what clients leave unfinished, in bytes.
+    pub fn buffer_bytes_max(&self) -> usize {
+        usize::try_from(self.buffer_bytes).unwrap_or(usize::MAX)
     }
 
     /// The bounds on what is read, and on how long it takes.
@@ -238,6 +254,7 @@ fn bytes(text: &str) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::BUFFER_BYTES_MAX;
 
     fn load(options: &[&str]) -> Result<Options, BadOptions> {
         Options::load(["craft1-final"].iter().chain(options).map(OsString::from))
@@ -258,6 +275,7 @@ mod tests {
         assert!(options.check().unwrap().is_none());
         assert_eq!(options.address(), "127.0.0.1:8080".parse().unwrap());
         assert_eq!(options.bounds().0, Limits::default());
+        assert_eq!(options.buffer_bytes_max(), BUFFER_BYTES_MAX);
         assert_eq!(options.storage.ack, Ack::Stored);
     }
 
@@ -292,6 +310,14 @@ mod tests {
         let problem = problem(&["--segment-bytes", "1MiB", "--retain", "1048575"]);
         assert!(problem.starts_with("--retain is less than --segment-bytes"), "{problem}");
         assert!(load(&["--segment-bytes", "1MiB", "--retain", "1MiB"]).unwrap().check().is_ok());
+    }
+
+    #[test]
+    fn there_is_room_for_one_request_at_least() {
+        let longest = ["--max-body", "1000", "--max-head", "24", "--buffer-bytes"];
+        let problem = problem(&[&longest[..], &["2047"]].concat());
+        assert!(problem.contains("say 2048 or more"), "{problem}");
+        assert!(load(&[&longest[..], &["2048"]].concat()).unwrap().check().is_ok());
     }
 
     #[test]

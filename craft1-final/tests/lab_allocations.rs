@@ -5,26 +5,21 @@
 //! Everything is one test, and each count is the least of a few: what the test harness allocates
 //! meanwhile can only add to it.
 
+mod inside;
+
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::num::NonZeroUsize;
-use std::thread;
+use std::net::{SocketAddr, TcpStream};
 use std::time::SystemTime;
 
 use craft1_final::answer::{self, Date};
-use craft1_final::listen;
 use craft1_final::request::Persistence;
-use craft1_final::server::{self, EventLoop, Handler, Lane, Reply, Setup};
-use craft1_final::telemetry::Telemetry;
+use craft1_final::server::{Handler, Reply};
 use craft1_final::transcode::{self, Arrival};
-use craft1_final::writer::{self, Writer};
-use craft1_phase1::http::Limits;
-use craft1_phase1::shutdown::Shutdown;
-use craft1_phase1::timeouts::Timeouts;
-use craft1_phase3::json;
 use craft1_phase4::ack::Ack;
 use metrics_model::Timestamp;
-use testkit::{DEADLINE, DataFolder, Watchdog};
+use testkit::{DEADLINE, Watchdog};
+
+use inside::{Ended, Inside};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -54,36 +49,6 @@ fn store(ack: Ack) -> Handler<'static> {
         let ticket = outbox.take(metrics);
         Reply::Accepted { metrics, wait_for: (ack != Ack::Accepted).then_some(ticket) }
     })
-}
-
-/// Runs a server for as long as `client` does.
-fn serve<T>(ack: Ack, client: impl FnOnce(SocketAddr) -> T) -> T {
-    let folder = DataFolder::new();
-    let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let listener = listen::bind(any_port, NonZeroUsize::MIN, 64).unwrap().remove(0);
-    let address = listener.local_addr().unwrap();
-    let event_loop = EventLoop::new(listener).unwrap();
-    let options = writer::Options { ack, address, ..writer::Options::default() };
-    let wakers = vec![event_loop.waker()];
-    let (writer, mut outboxes) =
-        Writer::start(&folder.data_file(), json::parse, options, wakers).unwrap();
-    let (_telemetry, mut meters) = Telemetry::new(1, ack);
-    let (outbox, meter) = (outboxes.remove(0), meters.remove(0));
-    let (shutdown, stopper) = Shutdown::by_hand().unwrap();
-    let timeouts = Timeouts { header: DEADLINE, body: DEADLINE, write: DEADLINE };
-    let (limits, idle) = (Limits::default(), DEADLINE);
-    let setup = Setup { limits, timeouts, idle, connections_max: CLIENTS, shutdown: &shutdown };
-    let result = thread::scope(|scope| {
-        let lanes = vec![Lane { event_loop, outbox, meter }];
-        let running = scope.spawn(|| server::run(lanes, &setup, |_, _| store(ack)));
-        let result = client(address);
-        drop(stopper);
-        running.join().unwrap().unwrap();
-        result
-    });
-    let stored = writer.finish().unwrap();
-    assert_eq!(stored, ((1 + TRIES) * CLIENTS * REQUESTS_PER_ROUND) as u64);
-    result
 }
 
 /// Clients that allocate nothing themselves.
@@ -148,7 +113,12 @@ fn a_request_allocates_nothing() {
     let _watchdog = Watchdog::start();
     let _profiler = dhat::Profiler::builder().testing().build();
     for ack in [Ack::Accepted, Ack::Stored, Ack::Durable] {
-        let blocks = serve(ack, |address| blocks_of_a_round(&mut Clients::connect(address)));
+        let clients = |address, _: &_| blocks_of_a_round(&mut Clients::connect(address));
+        let inside = Inside { ack, ..Inside::default() };
+        let Ended { result: blocks, served, stored } =
+            inside::serve(inside, |_, _| store(ack), clients);
+        served.unwrap();
+        assert_eq!(stored.len(), (1 + TRIES) * CLIENTS * REQUESTS_PER_ROUND);
         assert_eq!(blocks, 0, "{ack:?}: for {} requests", CLIENTS * REQUESTS_PER_ROUND);
     }
 }

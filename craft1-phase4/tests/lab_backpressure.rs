@@ -45,7 +45,8 @@ fn one_connection_too_many_gets_503_until_a_place_is_free() {
     // The place of the last one to ask may be taken for a moment longer.
     wait_until("it is told how many were refused", || {
         let telemetry = get(server.address(), "/metrics").text();
-        let told = telemetry.lines().find_map(|it| it.strip_prefix("ingest_refused_connections_total "));
+        let told =
+            telemetry.lines().find_map(|it| it.strip_prefix("ingest_refused_connections_total "));
         told.is_some_and(|count| count.parse::<u64>().unwrap() >= 20)
     });
     server.stop().assert_success();

@@ -3,42 +3,38 @@
 //! What always holds: answers come in the order of their requests, and so do the answers that wait
 //! for the writer and those behind them. Nobody is answered beyond a bound before the answers are
 //! sent, so a short request with a long answer makes nobody's memory grow. Once the buffers have
-//! grown to what the clients need, nothing is allocated.
+//! grown to what the clients need, nothing is allocated. A request that makes the application panic
+//! costs its sender the connection, and nobody else anything.
 
 use std::fmt;
 use std::mem;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use craft1_phase1::http::response::CONTINUE;
 use craft1_phase1::http::{Limits, Response};
 use craft1_phase1::service::Service;
-use craft1_phase1::timeouts::Timeouts;
 
-use crate::answer::{self, Date};
+use crate::answer;
 use crate::request::{Missing, Parsed, Persistence, Reader, Request};
 use crate::slab::Key;
 use crate::telemetry::{Dropped, Meter, Route};
-use crate::timer_wheel::{Clock, Tick, ticks};
 use crate::writer::{Outbox, Ticket, Verdict};
 
-use super::Awaits;
+use super::buffers::Buffers;
 use super::parked::{Answer, PARKED_MAX, Parked};
+use super::patience::Patience;
+use super::present::Present;
 
 /// Answers are sent as soon as there are so many bytes of them, and only then more requests are
 /// answered. A hundred and more of the usual ones.
 const OUT_BYTES_MAX: usize = 64 * 1024;
 
-/// Buffers of incomplete requests that are kept for the next ones.
-const SPARES_MAX: usize = 64;
-
-/// A buffer that had to grow beyond this is not kept. With `SPARES_MAX`: 4 MiB a loop at most.
-const SPARE_BYTES_MAX: usize = 64 * 1024;
-
-/// What a client that was refused may go on to send before it is cut off.
-const LINGER: Duration = Duration::from_secs(1);
+/// When a client for whose bytes there was no room may try again.
+const RETRY_AFTER_S: u32 = 1;
 
 /// What the application makes of a request.
 #[derive(Debug)]
@@ -107,33 +103,22 @@ pub enum Rest {
     Surely,
 }
 
-/// How long in ticks.
-#[derive(Debug, Clone, Copy)]
-struct Patience {
-    header: u64,
-    body: u64,
-    write: u64,
-    idle: u64,
-    linger: u64,
-}
-
 /// What the connections of one loop share.
 pub struct Shared<'h> {
     /// Where they are counted.
     pub meter: Rc<Meter>,
     /// The answers of the connection whose turn it is.
     pub out: Vec<u8>,
+    /// The memory for what is incomplete or not taken.
+    pub buffers: Buffers,
+    /// The moment at which the turn began.
+    pub present: Present,
+    /// How long they may wait.
+    pub patience: Patience,
     handler: Handler<'h>,
     outbox: Outbox,
     limits: Limits,
-    patience: Patience,
     parked: Parked,
-    spares: Vec<Vec<u8>>,
-    clock: Clock,
-    now: Instant,
-    tick: Tick,
-    date: Date,
-    date_ends: Instant,
     is_stopping: bool,
     requests: u64,
     answers_by_route: [u64; Route::ALL.len()],
@@ -146,55 +131,31 @@ impl<'h> Shared<'h> {
         outbox: Outbox,
         meter: Rc<Meter>,
         limits: Limits,
-        timeouts: Timeouts,
-        idle: Duration,
+        patience: Patience,
+        buffers: Buffers,
     ) -> Self {
-        let now = Instant::now();
-        let clock = Clock::starting_at(now);
         Self {
             meter,
             out: Vec::with_capacity(2 * OUT_BYTES_MAX),
+            buffers,
+            present: Present::begin(),
+            patience,
             handler,
             outbox,
             limits,
-            patience: Patience {
-                header: ticks(timeouts.header),
-                body: ticks(timeouts.body),
-                write: ticks(timeouts.write),
-                idle: ticks(idle),
-                linger: ticks(LINGER),
-            },
             parked: Parked::default(),
-            spares: Vec::with_capacity(SPARES_MAX),
-            clock,
-            now,
-            tick: 0,
-            date: Date::at(SystemTime::now()),
-            date_ends: now,
             is_stopping: false,
             requests: 0,
             answers_by_route: [0; Route::ALL.len()],
         }
     }
 
-    /// A turn begins: reads the clock, and once a second the calendar.
-    pub fn begin_turn(&mut self) {
-        self.now = Instant::now();
-        self.tick = self.clock.tick(self.now);
-        if self.now >= self.date_ends {
-            let time = SystemTime::now();
-            let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let into_second = Duration::from_nanos(since_1970.subsec_nanos().into());
-            self.date = Date::at(time);
-            self.date_ends = self.now + Duration::from_secs(1).saturating_sub(into_second);
-        }
-    }
-
     /// A turn ends: hands to the writer what it has brought, and counts how long it took.
     pub fn end_turn(&mut self) {
-        self.outbox.flush(self.now);
-        let took = self.now.elapsed();
+        self.outbox.flush(self.present.now());
+        let took = self.present.now().elapsed();
         self.meter.busy(took);
+        self.meter.buffered(self.buffers.taken_bytes());
         for route in Route::ALL {
             let answers = mem::take(&mut self.answers_by_route[route as usize]);
             if answers > 0 {
@@ -203,32 +164,9 @@ impl<'h> Shared<'h> {
         }
     }
 
-    /// When the present turn began.
-    pub fn tick(&self) -> Tick {
-        self.tick
-    }
-
-    /// How long it is until `tick`, from the beginning of the turn.
-    pub fn until(&self, tick: Tick) -> Duration {
-        self.clock.instant(tick).saturating_duration_since(self.now)
-    }
-
     /// From now on every answer is the last one of its connection, unless more has come already.
     pub fn stop(&mut self) {
         self.is_stopping = true;
-    }
-
-    /// When it takes too long what begins now.
-    pub fn deadline(&self, awaits: Awaits) -> Tick {
-        let Patience { header, body, write, idle, linger } = self.patience;
-        self.tick.saturating_add(match awaits {
-            Awaits::Request => idle,
-            Awaits::Head => header,
-            Awaits::Body => body,
-            Awaits::Room => write,
-            Awaits::Writer => u64::MAX,
-            Awaits::End => linger,
-        })
     }
 
     /// How many requests were answered or parked so far.
@@ -257,7 +195,7 @@ impl<'h> Shared<'h> {
                     let is_last = self.is_stopping && used == len;
                     let persistence =
                         if is_last { Persistence::Close } else { request.persistence };
-                    self.answer(&request, persistence, client);
+                    let persistence = self.answer(&request, persistence, client);
                     if persistence == Persistence::Close {
                         return end(if used == len { Rest::Perhaps } else { Rest::Surely });
                     }
@@ -270,6 +208,7 @@ impl<'h> Shared<'h> {
                 }
                 Err(refusal) => {
                     let response = Response::error(refusal.status(), refusal, None);
+                    self.meter.dropped(Dropped::by_status(response.status));
                     self.refuse(&response, reader.is_head(), client);
                     return end(Rest::Surely);
                 }
@@ -282,39 +221,72 @@ impl<'h> Shared<'h> {
     /// Answers what was no request, and is the last of its connection.
     pub fn refuse(&mut self, response: &Response, is_head: bool, client: &mut Client) {
         self.requests += 1;
-        self.meter.dropped(Dropped::by_status(response.status));
         self.respond(response, Route::Other, is_head, Persistence::Close, client);
     }
 
-    fn answer(&mut self, request: &Request<'_>, persistence: Persistence, client: &mut Client) {
+    /// Returns what becomes of the connection.
+    fn answer(
+        &mut self,
+        request: &Request<'_>,
+        persistence: Persistence,
+        client: &mut Client,
+    ) -> Persistence {
         self.requests += 1;
-        match (self.handler)(request, client.peer, self.now, &mut self.outbox) {
-            Reply::Accepted { metrics, wait_for: Some(ticket) } => {
-                let answer = Answer::Accepted { metrics, persistence, since: self.now };
+        match self.ask_handler(request, client) {
+            Some(Reply::Accepted { metrics, wait_for: Some(ticket) }) => {
+                let answer = Answer::Accepted { metrics, persistence, since: self.present.now() };
                 self.parked.push(ticket, client, answer);
+                persistence
             }
-            Reply::Accepted { metrics, wait_for: None } if client.parked == 0 => {
+            Some(Reply::Accepted { metrics, wait_for: None }) if client.parked == 0 => {
                 self.answers_by_route[Route::Ingest as usize] += 1;
                 self.accept(metrics, persistence);
+                persistence
             }
-            Reply::Accepted { metrics, wait_for: None } => {
+            Some(Reply::Accepted { metrics, wait_for: None }) => {
                 let response = Service::stored(metrics, Ok(()));
                 self.meter.accepted(metrics);
-                self.respond(&response, Route::Ingest, false, persistence, client);
+                self.respond(&response, Route::Ingest, false, persistence, client)
             }
-            Reply::Response(response) => {
+            Some(Reply::Response(response)) => {
                 let route = request.call.as_ref().map_or(Route::Other, Route::of);
-                self.respond(&response, route, request.is_head, persistence, client);
+                self.respond(&response, route, request.is_head, persistence, client)
+            }
+            None => {
+                let response = Response::error(500, "the server has made a mistake", None);
+                self.respond(&response, Route::Other, request.is_head, Persistence::Close, client)
             }
         }
+    }
+
+    /// What the application says, or nothing if it panics.
+    ///
+    /// A panic is a mistake in one way of one request through the application. To end for it would
+    /// give whoever finds such a request a way to end the server. What the application changes is
+    /// whole after any statement: the lines in the outbox, which are taken back here; the limiter's
+    /// table, which changes by single atomic writes; and what it keeps of the turn, which is there or
+    /// not. That is what `AssertUnwindSafe` asserts.
+    fn ask_handler(&mut self, request: &Request<'_>, client: &Client) -> Option<Reply> {
+        let (handler, outbox) = (&mut self.handler, &mut self.outbox);
+        let now = self.present.now();
+        let ask = AssertUnwindSafe(|| handler(request, client.peer, now, outbox));
+        catch_unwind(ask)
+            .inspect_err(|_| {
+                self.outbox.undo();
+                self.meter.dropped(Dropped::Panicked);
+                // What it was and where stands before this, from the hook for panics.
+                tracing::error!("a request made the server panic; it is answered 500");
+            })
+            .ok()
     }
 
     fn accept(&mut self, metrics: usize, persistence: Persistence) {
         self.meter.answered(202);
         self.meter.accepted(metrics);
-        answer::accepted(&mut self.out, metrics, &self.date, persistence);
+        answer::accepted(&mut self.out, metrics, self.present.date(), persistence);
     }
 
+    /// Returns what becomes of the connection.
     fn respond(
         &mut self,
         response: &Response,
@@ -322,22 +294,44 @@ impl<'h> Shared<'h> {
         is_head: bool,
         persistence: Persistence,
         client: &mut Client,
-    ) {
-        self.meter.answered(response.status);
+    ) -> Persistence {
         self.answers_by_route[route as usize] += 1;
+        let (date, mut bytes) = (self.present.date(), Vec::new());
         if client.parked == 0 {
-            answer::response(&mut self.out, response, is_head, &self.date, persistence);
-            return;
+            answer::response(&mut self.out, response, is_head, date, persistence);
+        } else {
+            answer::response(&mut bytes, response, is_head, date, persistence);
+            if !self.buffers.resize(0, bytes.capacity()) {
+                self.refuse_for_room(is_head, client);
+                return Persistence::Close;
+            }
+            self.parked.push_behind(client, bytes);
         }
+        self.meter.answered(response.status);
+        persistence
+    }
+
+    /// Answers that there is no room for what the client wants to leave here. This is short enough
+    /// to be kept all the same, and is the last of its connection.
+    pub fn refuse_for_room(&mut self, is_head: bool, client: &mut Client) {
+        let why = "too many requests are not complete, or answers not taken";
+        let response = Response::unavailable(why, RETRY_AFTER_S);
+        self.requests += 1;
+        self.meter.dropped(Dropped::BuffersFull);
+        self.meter.answered(response.status);
         let mut bytes = Vec::new();
-        answer::response(&mut bytes, response, is_head, &self.date, persistence);
-        self.parked.push_behind(client, bytes);
+        let date = self.present.date();
+        answer::response(&mut bytes, &response, is_head, date, Persistence::Close);
+        self.say(&bytes, client);
     }
 
     fn say(&mut self, bytes: &[u8], client: &mut Client) {
-        match client.parked {
-            0 => self.out.extend_from_slice(bytes),
-            _ => self.parked.push_behind(client, bytes.to_vec()),
+        if client.parked == 0 {
+            self.out.extend_from_slice(bytes);
+        } else {
+            let bytes = bytes.to_vec();
+            self.buffers.add(bytes.capacity());
+            self.parked.push_behind(client, bytes);
         }
     }
 
@@ -356,38 +350,33 @@ impl<'h> Shared<'h> {
     pub fn unpark(&mut self, verdict: &Verdict) {
         match self.parked.pop() {
             Some(Answer::Accepted { metrics, persistence, since }) => {
-                self.meter.took(Route::Ingest, 1, self.now.saturating_duration_since(since));
+                self.meter.took(
+                    Route::Ingest,
+                    1,
+                    self.present.now().saturating_duration_since(since),
+                );
                 match verdict.result {
                     Ok(()) => self.accept(metrics, persistence),
                     Err(unstored) => {
                         let response = Service::stored(metrics, Err(unstored));
                         self.meter.dropped(unstored.into());
                         self.meter.answered(response.status);
-                        answer::response(&mut self.out, &response, false, &self.date, persistence);
+                        let date = self.present.date();
+                        answer::response(&mut self.out, &response, false, date, persistence);
                     }
                 }
             }
-            Some(Answer::Known(bytes)) => self.out.extend_from_slice(&bytes),
+            Some(Answer::Known(bytes)) => {
+                self.buffers.resize(bytes.capacity(), 0);
+                self.out.extend_from_slice(&bytes);
+            }
             None => {}
-        }
-    }
-
-    /// A buffer for an incomplete request.
-    pub fn spare(&mut self) -> Vec<u8> {
-        self.spares.pop().unwrap_or_default()
-    }
-
-    /// Takes a buffer back.
-    pub fn recycle(&mut self, mut spare: Vec<u8>) {
-        if self.spares.len() < SPARES_MAX && spare.capacity() <= SPARE_BYTES_MAX {
-            spare.clear();
-            self.spares.push(spare);
         }
     }
 }
 
 impl fmt::Debug for Shared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("tick", &self.tick).finish_non_exhaustive()
+        f.debug_struct("Shared").field("present", &self.present).finish_non_exhaustive()
     }
 }
