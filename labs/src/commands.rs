@@ -2,7 +2,14 @@
 
 pub mod check;
 pub mod diff;
+pub mod hint;
+pub mod list;
+pub mod predict;
+pub mod show;
 pub mod snapshot;
+pub mod solution;
+pub mod start;
+pub mod verify;
 
 use std::io::Write;
 
@@ -13,12 +20,26 @@ use crate::course::Course;
 /// Everything that `cargo lab` can do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// All labs, and how far each is
+    List(list::Arguments),
+    /// One lab: what is to be done, and what is checked
+    Show(show::Arguments),
+    /// Puts a lab into mylabs/, or goes back to it
+    Start(start::Arguments),
     /// Runs the checks of a lab, or grades a server in any language
     Check(check::Arguments),
+    /// A question, then a pointer, then a sketch
+    Hint(hint::Arguments),
+    /// A number and a reason, before anything is shown
+    Predict(predict::Arguments),
+    /// The reference, for who has passed or gives up
+    Solution(solution::Arguments),
     /// Writes the complete crate of a phase
     Snapshot(snapshot::Arguments),
     /// Shows what changes from one phase to another
     Diff(diff::Arguments),
+    /// For authors: tries every form of every lab
+    Verify(verify::Arguments),
 }
 
 impl Command {
@@ -26,14 +47,20 @@ impl Command {
     ///
     /// # Errors
     /// [`Usage`] where the command line asked for what cannot be; anything else is this machine's.
-    pub fn run(&self, out: &mut impl Write, has_colour: bool) -> Result<Verdict> {
+    pub fn run(&self, out: &mut dyn Write, has_colour: bool) -> Result<Verdict> {
         match self {
-            Self::Check(arguments) => check::run(arguments, out),
-            Self::Snapshot(arguments) => snapshot::run(arguments, out).map(|()| Verdict::Passed),
-            Self::Diff(arguments) => {
-                diff::run(arguments, out, has_colour).map(|()| Verdict::Passed)
-            }
-        }
+            Self::Check(arguments) => return check::run(arguments, out, has_colour),
+            Self::Verify(arguments) => return verify::run(arguments, out),
+            Self::List(arguments) => list::run(arguments, out),
+            Self::Show(arguments) => show::run(arguments, out),
+            Self::Start(arguments) => start::run(arguments, out),
+            Self::Hint(arguments) => hint::run(arguments, out),
+            Self::Predict(arguments) => predict::run(arguments, out),
+            Self::Solution(arguments) => solution::run(arguments, out, has_colour),
+            Self::Snapshot(arguments) => snapshot::run(arguments, out),
+            Self::Diff(arguments) => diff::run(arguments, out, has_colour),
+        }?;
+        Ok(Verdict::Passed)
     }
 }
 
@@ -54,7 +81,7 @@ pub enum Verdict {
 pub struct Usage(String);
 
 impl Usage {
-    fn new(reason: &impl ToString) -> Self {
+    pub(crate) fn new(reason: &impl ToString) -> Self {
         Self(reason.to_string())
     }
 }

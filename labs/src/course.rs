@@ -11,12 +11,19 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 /// the hyphen, so that it is the same in every phase.
 pub const CRAFT: &str = "craft1-";
 
+/// The crate that stands before the crafts: the whole system in one file.
+const PROLOGUE: &str = "phase0";
+
 /// The phases of a craft, and the workspace that they stand in.
 #[derive(Debug, Clone)]
 pub struct Course {
     /// The folder of the workspace.
     pub root: PathBuf,
+    /// Where cargo puts what it compiles.
+    pub target: PathBuf,
     phases: Vec<Phase>,
+    /// What stands before the crafts, where it is there.
+    prologue: Option<Package>,
 }
 
 /// One step of a craft.
@@ -35,9 +42,16 @@ impl Course {
     }
 
     fn of(metadata: Metadata) -> Self {
+        let (root, target) = (metadata.workspace_root.into(), metadata.target_directory.into());
+        let prologue = metadata.packages.iter().find(|it| *it.name == PROLOGUE).cloned();
         let mut phases: Vec<Phase> = metadata.packages.into_iter().filter_map(Phase::of).collect();
         phases.sort_by_key(Phase::order);
-        Self { root: metadata.workspace_root.into(), phases }
+        Self { root, target, phases, prologue }
+    }
+
+    /// The crates that labs are about, in the order of the course.
+    pub fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.prologue.iter().chain(self.phases.iter().map(|phase| &phase.package))
     }
 
     /// All phases, the first one first.

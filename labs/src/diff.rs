@@ -86,7 +86,7 @@ impl Diff {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, out: &mut impl Write, has_colour: bool) -> io::Result<()> {
+    pub fn write(&self, out: &mut dyn Write, has_colour: bool) -> io::Result<()> {
         let paint = Paint { has_colour };
         self.write_summary(out, paint)?;
         for file in self.files.iter().filter(|file| !file.unified.is_empty()) {
@@ -96,7 +96,7 @@ impl Diff {
         Ok(())
     }
 
-    fn write_summary(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
+    fn write_summary(&self, out: &mut dyn Write, paint: Paint) -> io::Result<()> {
         let Self { from, to, added, removed, files } = self;
         if files.is_empty() {
             return writeln!(out, "{from} and {to} are the same");
@@ -168,7 +168,7 @@ impl Paint {
     }
 
     /// A line of `diff -u`.
-    fn line(self, out: &mut impl Write, line: &str) -> io::Result<()> {
+    fn line(self, out: &mut dyn Write, line: &str) -> io::Result<()> {
         let style = match line.as_bytes() {
             [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => Style::new().bold(),
             [b'@', ..] => AnsiColor::Cyan.on_default(),

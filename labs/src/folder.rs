@@ -17,22 +17,35 @@ const LIST: &str = ".snapshot";
 pub struct Written {
     /// Files whose text is new.
     pub written: usize,
-    /// Files that were as they are to be, and were left alone so that cargo does not build them
-    /// again.
+    /// Files that were as they are to be, or that somebody changed and keeps. They were left alone,
+    /// so that cargo does not build them again.
     pub unchanged: usize,
     /// Files of the snapshot before that are not in this one.
     pub removed: usize,
 }
 
-/// Makes `folder` hold `files`. With `force`, also where somebody changed them.
-pub fn write(folder: &Path, files: &Tree, force: bool) -> Result<Written, WriteError> {
+/// What becomes of files that somebody changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    /// Nothing is written, and they are named.
+    Refused,
+    /// They stay as they are, and all others are written.
+    Kept,
+    /// They are overwritten.
+    Lost,
+}
+
+/// Makes `folder` hold `files`.
+pub fn write(folder: &Path, files: &Tree, changes: Changes) -> Result<Written, WriteError> {
     let before = List::read(folder)?;
     let changed = before.changed(folder)?;
-    if !changed.is_empty() && !force {
+    if !changed.is_empty() && changes == Changes::Refused {
         return Err(WriteError::Changed { folder: folder.to_owned(), files: changed.join(", ") });
     }
+    let is_kept = |path: &str| changes == Changes::Kept && changed.iter().any(|it| it == path);
     let mut written = Written::default();
-    for path in before.0.keys().filter(|path| files.get(path).is_none()) {
+    let old = before.0.keys().filter(|path| files.get(path).is_none() && !is_kept(path));
+    for path in old {
         let file = folder.join(path);
         if file.exists() {
             fs::remove_file(&file).map_err(|error| WriteError::io(&file, error))?;
@@ -40,7 +53,7 @@ pub fn write(folder: &Path, files: &Tree, force: bool) -> Result<Written, WriteE
         }
     }
     for (path, text) in files.iter() {
-        if text_of(&folder.join(path))?.as_deref() == Some(text) {
+        if is_kept(path) || text_of(&folder.join(path))?.as_deref() == Some(text) {
             written.unchanged += 1;
         } else {
             write_file(&folder.join(path), text)?;
@@ -175,7 +188,9 @@ mod tests {
     /// A folder with a snapshot of two files.
     fn snapshot() -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let written = write(folder.path(), &tree(&[("src/a.rs", "a"), ("b", "b")]), false).unwrap();
+        let written =
+            write(folder.path(), &tree(&[("src/a.rs", "a"), ("b", "b")]), Changes::Refused)
+                .unwrap();
         assert_eq!(written, Written { written: 2, unchanged: 0, removed: 0 });
         folder
     }
@@ -184,7 +199,7 @@ mod tests {
     fn a_second_snapshot_touches_only_what_differs() {
         let folder = snapshot();
         let next = tree(&[("src/a.rs", "a"), ("src/c.rs", "c")]);
-        let written = write(folder.path(), &next, false).unwrap();
+        let written = write(folder.path(), &next, Changes::Refused).unwrap();
         assert_eq!(written, Written { written: 1, unchanged: 1, removed: 1 });
         let mut there = Tree::read(folder.path()).unwrap();
         there.remove(LIST);
@@ -197,14 +212,29 @@ mod tests {
         let file = folder.path().join("src/a.rs");
         fs::write(&file, "mine").unwrap();
         let next = tree(&[("src/a.rs", "next")]);
-        let error = write(folder.path(), &next, false).unwrap_err();
+        let error = write(folder.path(), &next, Changes::Refused).unwrap_err();
         assert!(
             error.to_string().ends_with("has changes in src/a.rs: add --force to overwrite them")
         );
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
         assert!(folder.path().join("b").exists(), "nothing else was touched either");
-        write(folder.path(), &next, true).unwrap();
+        write(folder.path(), &next, Changes::Lost).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "next");
+    }
+
+    #[test]
+    fn what_somebody_changed_can_be_kept_while_the_rest_is_renewed() {
+        let folder = snapshot();
+        let text = |path| fs::read_to_string(folder.path().join(path)).unwrap();
+        fs::write(folder.path().join("src/a.rs"), "mine").unwrap();
+        for next in ["next", "after next"] {
+            let files = tree(&[("src/a.rs", next), ("b", next)]);
+            write(folder.path(), &files, Changes::Kept).unwrap();
+            assert_eq!((text("src/a.rs"), text("b")), ("mine".to_owned(), next.to_owned()));
+        }
+        write(folder.path(), &tree(&[]), Changes::Kept).unwrap();
+        assert_eq!(text("src/a.rs"), "mine", "also where it is no longer among the files");
+        assert!(!folder.path().join("b").exists());
     }
 
     #[test]
@@ -212,7 +242,7 @@ mod tests {
         let folder = snapshot();
         let notes = folder.path().join("notes.md");
         fs::write(&notes, "mine").unwrap();
-        write(folder.path(), &tree(&[("b", "next")]), true).unwrap();
+        write(folder.path(), &tree(&[("b", "next")]), Changes::Lost).unwrap();
         assert_eq!(fs::read_to_string(notes).unwrap(), "mine");
     }
 
@@ -220,7 +250,7 @@ mod tests {
     fn a_file_that_is_gone_comes_back() {
         let folder = snapshot();
         fs::remove_file(folder.path().join("b")).unwrap();
-        let written = write(folder.path(), &tree(&[("b", "b")]), false).unwrap();
+        let written = write(folder.path(), &tree(&[("b", "b")]), Changes::Refused).unwrap();
         assert_eq!(written, Written { written: 1, unchanged: 0, removed: 1 });
     }
 
@@ -228,7 +258,8 @@ mod tests {
     fn a_folder_with_something_else_is_refused_even_by_force() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("Cargo.toml"), "mine").unwrap();
-        let error = write(folder.path(), &tree(&[("Cargo.toml", "ours")]), true).unwrap_err();
+        let error =
+            write(folder.path(), &tree(&[("Cargo.toml", "ours")]), Changes::Lost).unwrap_err();
         assert!(error.to_string().contains("not a snapshot"), "{error}");
         assert_eq!(fs::read_to_string(folder.path().join("Cargo.toml")).unwrap(), "mine");
     }
@@ -238,7 +269,7 @@ mod tests {
         let folder = snapshot();
         for path in ["../b", "/b", "src/../../b"] {
             fs::write(folder.path().join(LIST), format!("{:016x} {path}\n", 0)).unwrap();
-            let error = write(folder.path(), &tree(&[]), true).unwrap_err();
+            let error = write(folder.path(), &tree(&[]), Changes::Lost).unwrap_err();
             assert!(error.to_string().contains("not a snapshot"), "{path}: {error}");
         }
     }

@@ -18,11 +18,19 @@
 //! What always holds: the crates of the course are only read, and no list of phases, modules or
 //! dependencies is typed here. A phase that joins the workspace joins every command.
 
+pub mod anchors;
+pub mod catalog;
+pub mod checking;
 pub mod commands;
 pub mod course;
+pub mod desk;
 pub mod diff;
 pub mod folder;
 pub mod grader;
+pub mod place;
+pub mod progress;
 pub mod rust;
 pub mod snapshot;
 pub mod tree;
+pub mod verify;
+pub mod workshop;

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
+use crate::anchors;
 use crate::course::{CRAFT, Course, Phase};
 use crate::rust::NotRust;
 use crate::tree::{ReadError, Tree, is_rust};
@@ -86,6 +87,8 @@ struct Layer {
 impl Layer {
     fn read(phase: &Phase) -> Result<Self, ReadError> {
         let sources = Tree::read(&phase.folder().join("src"))?;
+        // Anchors are for the book and the labs.
+        let sources = sources.iter().map(|(path, text)| (path, anchors::removed(text))).collect();
         Ok(Self { name: phase.package.name.to_string(), sources })
     }
 }

@@ -86,6 +86,7 @@ fn channel_from<T>(start: usize, capacity: usize) -> (Producer<T>, Consumer<T>) 
 impl<T> Producer<T> {
     /// Appends an element, or gives it back where the ring is full.
     pub fn push(&mut self, element: T) -> Result<(), Full<T>> {
+        // ANCHOR: push
         // Pairs with the Release store in `pop`: the slots up to there have been read.
         let head = self.ring.head.load(Acquire);
         if self.tail.wrapping_sub(head) == self.ring.slots.capacity() {
@@ -98,12 +99,14 @@ impl<T> Producer<T> {
         // Pairs with the Acquire load in `pop`: the slot is written.
         self.ring.tail.store(self.tail, Release);
         Ok(())
+        // ANCHOR_END: push
     }
 }
 
 impl<T> Consumer<T> {
     /// Takes the oldest element.
     pub fn pop(&mut self) -> Option<T> {
+        // ANCHOR: pop
         // Pairs with the Release store in `push`: the slots up to there are written.
         let tail = self.ring.tail.load(Acquire);
         if self.head == tail {
@@ -116,6 +119,7 @@ impl<T> Consumer<T> {
         // Pairs with the Acquire load in `push`: the slot is read.
         self.ring.head.store(self.head, Release);
         Some(element)
+        // ANCHOR_END: pop
     }
 }
 

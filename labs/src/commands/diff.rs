@@ -1,14 +1,19 @@
-//! `cargo lab diff N M`: what changes from one phase to another, in code that is complete.
+//! `cargo lab diff`: what changes from one phase to another, in code that is complete; or what you
+//! have changed in a lab.
 
 use std::io::Write;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
 use super::Usage;
 use crate::course::Course;
+use crate::desk::Desk;
 use crate::diff::Diff;
+use crate::progress::Done;
 use crate::snapshot::Snapshot;
 use crate::tree::Tree;
+use crate::workshop::{Form, crate_in, crate_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +22,8 @@ Examples:
   cargo lab diff 1 2 src/server.rs    one file
   cargo lab diff 1 final src/http     one folder, over all phases between them
   cargo lab diff 2 3 --json           for programs
+  cargo lab diff                      what you have written in the lab that was started last
+  cargo lab diff c1f-spsc --solution  what the reference has and you have not, once you have passed
 
 Both sides are snapshots, in which every import begins with `crate::`. So only code that differs is
 a difference, and not from which crate it comes.";
@@ -25,14 +32,17 @@ a difference, and not from which crate it comes.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The phase to start from: 1, 2, … or final
-    #[arg(value_name = "N")]
-    from: String,
+    /// The phase to start from: 1, 2, … or final; or a lab [default: the one started last]
+    #[arg(value_name = "N|ID")]
+    from: Option<String>,
     /// The phase to come to
     #[arg(value_name = "M")]
-    to: String,
+    to: Option<String>,
     /// Only this file or folder, with or without src/ before it
     path: Option<String>,
+    /// What the reference of a lab has and you have not
+    #[arg(long, conflicts_with = "to")]
+    solution: bool,
     /// Only which files, and by how many lines
     #[arg(long)]
     stat: bool,
@@ -41,15 +51,11 @@ pub struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut impl Write, has_colour: bool) -> Result<()> {
-    let course = super::course()?;
-    let from = compose(&course, &arguments.from)?;
-    let to = compose(&course, &arguments.to)?;
-    let (old, new) = match &arguments.path {
-        None => (from.files, to.files),
-        Some(path) => chosen(path, &from.files, &to.files)?,
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, has_colour: bool) -> Result<()> {
+    let mut diff = match (&arguments.from, &arguments.to) {
+        (Some(from), Some(to)) => phases(from, to, arguments.path.as_deref())?,
+        (lab, _) => lab_diff(lab.as_deref(), arguments.solution)?,
     };
-    let mut diff = Diff::between((&from.name, &old), (&to.name, &new));
     if arguments.stat {
         diff = diff.without_lines();
     }
@@ -60,6 +66,38 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write, has_colour: bool)
         diff.write(out, has_colour)?;
     }
     Ok(())
+}
+
+fn phases(from: &str, to: &str, path: Option<&str>) -> Result<Diff> {
+    let course = super::course()?;
+    let (from, to) = (compose(&course, from)?, compose(&course, to)?);
+    let (old, new) = match path {
+        None => (from.files, to.files),
+        Some(path) => chosen(path, &from.files, &to.files)?,
+    };
+    Ok(Diff::between((&from.name, &old), (&to.name, &new)))
+}
+
+/// What was changed in a lab since it was started, as a patch; or what is left to the reference.
+fn lab_diff(id: Option<&str>, with_solution: bool) -> Result<Diff> {
+    let desk = Desk::open(SystemTime::now())?;
+    if let Some(from) = id.filter(|id| desk.course.up_to(id).is_ok()) {
+        let both = format!("two phases are compared: cargo lab diff {from} <M>");
+        return Err(Usage::new(&both).into());
+    }
+    let lab = desk.started(id)?;
+    let (package, mine) = (desk.package(lab)?, crate_in(&desk.folder(lab))?);
+    let starter = crate_of(lab, package, Form::Starter)?;
+    if !with_solution {
+        return Ok(Diff::between(("a", &starter), ("b", &mine)));
+    }
+    let done = desk.progress.labs.get(&lab.id);
+    if !done.is_some_and(Done::may_see_solution) {
+        let how = "the solution opens when the checks pass, or with cargo lab solution --i-give-up";
+        return Err(Usage::new(&how).into());
+    }
+    let solution = crate_of(lab, package, Form::Solution)?;
+    Ok(Diff::between(("yours", &mine), ("solution", &solution)))
 }
 
 /// A snapshot without the page that tells how it was made.

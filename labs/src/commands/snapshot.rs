@@ -1,14 +1,13 @@
 //! `cargo lab snapshot N`: the complete crate of a phase, in a folder of its own.
 
-use std::env;
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::Usage;
-use crate::folder::{self, WriteError, Written};
+use crate::folder::{self, Changes, WriteError, Written};
+use crate::place;
 use crate::snapshot::Snapshot;
 
 const EXAMPLES: &str = "\
@@ -36,17 +35,18 @@ pub struct Arguments {
     force: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<()> {
     let course = super::course()?;
     let phases = course.up_to(&arguments.phase).map_err(|error| Usage::new(&error))?;
     let folder = match &arguments.to {
         Some(folder) => without_detours(&std::path::absolute(folder)?),
         None => course.root.join(default_folder(&arguments.phase)),
     };
-    let snapshot = Snapshot::compose(&course, phases, &way_back(&course.root, &folder))
+    let snapshot = Snapshot::compose(&course, phases, &place::way_back(&course.root, &folder))
         .with_context(|| format!("phase {}", arguments.phase))?;
-    let done = folder::write(&folder, &snapshot.files, arguments.force).map_err(refusal)?;
-    lock(&course.root, &folder)?;
+    let changes = if arguments.force { Changes::Lost } else { Changes::Refused };
+    let done = folder::write(&folder, &snapshot.files, changes).map_err(refusal)?;
+    place::lock(&course.root, &folder)?;
     say(out, &snapshot.name, &folder, done)
 }
 
@@ -70,14 +70,6 @@ fn without_detours(path: &Path) -> PathBuf {
     })
 }
 
-/// The way from a folder to the workspace: relative inside it, so that both can be moved together.
-fn way_back(root: &Path, folder: &Path) -> String {
-    match folder.strip_prefix(root) {
-        Ok(inside) => vec![".."; inside.components().count()].join("/"),
-        Err(_) => root.display().to_string(),
-    }
-}
-
 /// What the user can change is a matter of the command line.
 fn refusal(error: WriteError) -> anyhow::Error {
     match error {
@@ -86,24 +78,7 @@ fn refusal(error: WriteError) -> anyhow::Error {
     }
 }
 
-/// Gives the snapshot the versions of the workspace. Cargo takes out what it does not need.
-fn lock(root: &Path, folder: &Path) -> Result<()> {
-    let lock = folder.join("Cargo.lock");
-    std::fs::copy(root.join("Cargo.lock"), &lock)
-        .with_context(|| format!("cannot write {}", lock.display()))?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["update", "--workspace", "--offline", "--quiet"])
-        .current_dir(folder)
-        .output()
-        .context("cannot run cargo")?;
-    if !output.status.success() {
-        bail!("cargo cannot lock the versions: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(())
-}
-
-fn say(out: &mut impl Write, name: &str, folder: &Path, done: Written) -> Result<()> {
+fn say(out: &mut dyn Write, name: &str, folder: &Path, done: Written) -> Result<()> {
     let Written { written, unchanged, removed } = done;
     writeln!(out, "{name}, complete, in {}", folder.display())?;
     writeln!(out, "{written} files written, {unchanged} as they were, {removed} removed")?;
@@ -116,17 +91,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_back_is_relative_inside_the_workspace_and_absolute_outside() {
-        let root = Path::new("/course");
-        assert_eq!(way_back(root, Path::new("/course/mylabs/snapshot-phase1")), "../..");
-        assert_eq!(way_back(root, Path::new("/elsewhere/mine")), "/course");
-    }
-
-    #[test]
     fn a_folder_beside_the_workspace_is_outside_however_it_is_spelled() {
         let folder = without_detours(Path::new("/course/mylabs/../../mine/./x"));
         assert_eq!(folder, Path::new("/mine/x"));
-        assert_eq!(way_back(Path::new("/course"), &folder), "/course");
+        assert_eq!(place::way_back(Path::new("/course"), &folder), "/course");
     }
 
     #[test]
