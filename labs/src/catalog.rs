@@ -121,8 +121,8 @@ impl Page {
         }
         let mut names: Vec<&str> = self.checks.iter().map(|check| &*check.name).collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("two checks are called {:?}", pair[0]));
+        if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two checks are called {name:?}"));
         }
         let on_loom = |check: &Check| check.machine == Machine::Loom;
         if self.checks.iter().any(on_loom) && self.models.is_none() {
@@ -180,14 +180,14 @@ impl Catalog {
 
     /// The id that needs the fewest changes to be this one.
     fn nearest(&self, id: &str) -> Option<&str> {
-        let likeness = |it: &str| (similar::TextDiff::from_chars(it, id).ratio() * 100.0) as u8;
-        let near = self.0.keys().max_by_key(|it| likeness(it))?;
-        (likeness(near) >= ALIKE_PERCENT).then_some(near)
+        let likeness = |it: &str| similar::TextDiff::from_chars(it, id).ratio();
+        let near = self.0.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+        (likeness(near) >= ALIKE).then_some(near)
     }
 }
 
 /// Two ids of which so much is the same are probably one that was mistyped.
-const ALIKE_PERCENT: u8 = 60;
+const ALIKE: f32 = 0.6;
 
 impl Lab {
     /// Reads one folder of the catalog.

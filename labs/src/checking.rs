@@ -91,17 +91,17 @@ pub struct Bench {
 
 impl Bench {
     /// Compiles the tests of `checks` in the folder `name` of the workshop.
-    pub fn build<'a>(
+    pub fn build(
         workshop: &Workshop,
         lab: &Lab,
         name: &str,
-        checks: impl Iterator<Item = &'a Check> + Clone,
+        checks: &[&Check],
     ) -> Result<Self, BuildError> {
         let folder = workshop.lab(name);
         let mut bench =
             Self { folder: folder.clone(), programs: BTreeMap::new(), warnings: Vec::new() };
         for machine in [Machine::Real, Machine::Loom] {
-            let on_it = checks.clone().filter(|check| check.machine == machine);
+            let on_it = checks.iter().filter(|check| check.machine == machine);
             let targets: Vec<Target> = on_it.map(|check| check.test.clone()).collect();
             if targets.is_empty() {
                 continue;

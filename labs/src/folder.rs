@@ -38,11 +38,11 @@ pub enum Changes {
 /// Makes `folder` hold `files`.
 pub fn write(folder: &Path, files: &Tree, changes: Changes) -> Result<Written, WriteError> {
     let before = List::read(folder)?;
-    let changed = before.changed(folder)?;
-    if !changed.is_empty() && changes == Changes::Refused {
-        return Err(WriteError::Changed { folder: folder.to_owned(), files: changed.join(", ") });
+    let edited = before.changed(folder)?;
+    if !edited.is_empty() && changes == Changes::Refused {
+        return Err(WriteError::Changed { folder: folder.to_owned(), files: edited.join(", ") });
     }
-    let is_kept = |path: &str| changes == Changes::Kept && changed.iter().any(|it| it == path);
+    let is_kept = |path: &str| changes == Changes::Kept && edited.iter().any(|it| it == path);
     let mut written = Written::default();
     let old = before.0.keys().filter(|path| files.get(path).is_none() && !is_kept(path));
     for path in old {

@@ -178,7 +178,7 @@ impl Progress {
             match self.labs.entry(id) {
                 std::collections::btree_map::Entry::Vacant(entry) => drop(entry.insert(theirs)),
                 std::collections::btree_map::Entry::Occupied(entry) => {
-                    entry.into_mut().merge(theirs)
+                    entry.into_mut().merge(theirs);
                 }
             }
         }

@@ -70,7 +70,7 @@ impl Trial<'_> {
 
     /// Compiles what the checks need. A form that does not compile is a complaint.
     fn build(&mut self, what: &str, checks: &[&Check]) -> Result<Option<Bench>> {
-        match Bench::build(&self.workshop, self.lab, self.name(), checks.iter().copied()) {
+        match Bench::build(&self.workshop, self.lab, self.name(), checks) {
             Ok(bench) => Ok(Some(bench)),
             Err(BuildError::DoesNotCompile(said)) => {
                 self.complain(format!("{what} does not compile\n{said}"));

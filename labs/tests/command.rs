@@ -36,7 +36,7 @@ fn a_wrong_command_line_exits_with_2_and_says_why() {
         (&["snapshot", "9"][..], "there is no phase \"9\"; there are 1"),
         (&["diff", "1", "phase2"], "there is no phase \"phase2\"; there are 1"),
         (&["diff", "1", "1", "nowhere.rs"], "neither phase has nowhere.rs"),
-        (&["diff", "1"], "<M>"),
+        (&["diff", "1"], "two phases are compared: cargo lab diff 1 <M>"),
         (&["snapshots"], "similar subcommand"),
         (&[], "Usage: cargo lab"),
     ] {

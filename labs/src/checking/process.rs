@@ -162,12 +162,12 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, deadline: Duration) -> End {
-        let mut command = Command::new("sh");
+        let mut command = Command::new("bash");
         command.args(["-c", script]);
         Program::new(command).run(deadline)
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn a_program_ends_in_one_of_three_ways() {

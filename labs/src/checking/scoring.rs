@@ -92,7 +92,7 @@ struct Fails {
 }
 
 /// A test may wait for an answer that a mutant never gives. Then it has found it.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 fn fails(trials: &Workshop, name: &str, seed: u64) -> Result<Fails, BuildError> {
     let folder = trials.lab(name);

@@ -31,7 +31,7 @@ fn tested(desk: &Desk, lab: &Lab, request: &Request) -> Result<Report> {
     let is_asked = |check: &&Check| request.only.is_empty() || request.only.contains(&check.name);
     let checks: Vec<&Check> = lab.page.checks.iter().filter(is_asked).collect();
     let mut report = Report::new(lab, request.seed);
-    let bench = match Bench::build(&desk.workshop, lab, &lab.id, checks.iter().copied()) {
+    let bench = match Bench::build(&desk.workshop, lab, &lab.id, &checks) {
         Ok(bench) => bench,
         Err(error) => return unless_it_compiles(report, error),
     };

@@ -26,6 +26,7 @@ Examples:
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[group(id = "checks")]
 pub struct Arguments {
     /// The lab [default: the one that was started last]
     #[arg(value_name = "ID", conflicts_with_all = ["exec", "url"])]
@@ -49,9 +50,13 @@ pub struct Arguments {
     remote: remote::Arguments,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, has_colour: bool) -> Result<Verdict> {
+pub(super) fn run(
+    arguments: &Arguments,
+    mut out: &mut dyn Write,
+    has_colour: bool,
+) -> Result<Verdict> {
     if arguments.remote.is_asked() {
-        return remote::run(&arguments.remote, arguments.seed, arguments.json, out);
+        return remote::run(&arguments.remote, arguments.seed, arguments.json, &mut out);
     }
     let mut desk = Desk::open(SystemTime::now())?;
     let request =

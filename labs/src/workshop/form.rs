@@ -33,12 +33,11 @@ pub fn crate_of(lab: &Lab, package: &Package, form: Form<'_>) -> Result<Tree, Fo
         .map(|(path, text)| (path.to_owned(), text.to_owned()))
         .collect();
     match form {
-        Form::Reference => {}
         Form::Starter => cut_holes(lab, &mut texts)?,
         Form::Solution if matches!(lab.page.work, Work::Extend) => patch(lab, &mut texts)?,
-        Form::Solution => {}
+        Form::Reference | Form::Solution => {}
         Form::Mutant(mutant) => {
-            change(&mut texts, &mutant.edit.file, |text| Ok(mutant.edit.apply(text)?))?
+            change(&mut texts, &mutant.edit.file, |text| Ok(mutant.edit.apply(text)?))?;
         }
     }
     let mut texts: Tree = texts.iter().map(|(path, text)| (path, anchors::removed(text))).collect();
@@ -90,15 +89,15 @@ fn cut_holes(lab: &Lab, texts: &mut Tree) -> Result<(), FormError> {
 /// Applies `solution.patch`: what `cargo lab diff <id>` shows when it is done.
 fn patch(lab: &Lab, texts: &mut Tree) -> Result<(), FormError> {
     let does_not_fit = |reason: String| FormError::Patch { lab: lab.id.clone(), reason };
-    for one in file_patches(&file_of(lab, "solution.patch")?) {
-        let patch =
-            diffy::Patch::from_str(&one).map_err(|error| does_not_fit(error.to_string()))?;
-        let path = patch.modified().and_then(|path| path.strip_prefix("b/"));
-        let path = path.ok_or_else(|| does_not_fit("a path does not begin with b/".into()))?;
-        change(texts, path, |text| {
+    for text in file_patches(&file_of(lab, "solution.patch")?) {
+        let parsed =
+            diffy::Patch::from_str(&text).map_err(|error| does_not_fit(error.to_string()))?;
+        let file = parsed.modified().and_then(|path| path.strip_prefix("b/"));
+        let file = file.ok_or_else(|| does_not_fit("a path does not begin with b/".into()))?;
+        change(texts, file, |text| {
             // A learner sees no anchors, so neither does who makes a patch.
-            diffy::apply(&anchors::removed(text), &patch)
-                .map_err(|error| does_not_fit(format!("{path}: {error}")))
+            diffy::apply(&anchors::removed(text), &parsed)
+                .map_err(|error| does_not_fit(format!("{file}: {error}")))
         })?;
     }
     Ok(())

@@ -32,8 +32,10 @@ pub(super) fn crate_of(
     let workspace = manifest::workspace(course, ".", &text, back)?;
     // Most of the time goes into running models.
     let workspace = workspace.replacen("[profile.dev]\n", "[profile.dev]\nopt-level = 3\n", 1);
-    let library: String = models.modules.iter().map(|name| format!("pub mod {name};\n")).collect();
-    let library = format!("//! What is modelled.\n\n{library}");
+    let mut library = String::from("//! What is modelled.\n\n");
+    for module in &models.modules {
+        let _ = writeln!(library, "pub mod {module};");
+    }
     Ok([("Cargo.toml", text + &workspace), ("src/lib.rs", library)].into_iter().collect())
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(
     arguments: &Arguments,
     _seed: Option<u64>,
     _json: bool,
-    _out: &mut dyn Write,
+    _out: &mut impl Write,
 ) -> Result<Verdict> {
     let asked = arguments.exec.as_ref().or(arguments.url.as_ref());
     Err(Usage::new(&format_args!("no grader knows {asked:?} yet")).into())
