@@ -6,17 +6,24 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::{str, thread, time::Duration};
+use std::time::{Duration, Instant};
+use std::{str, thread};
 
 use crate::DEADLINE;
 
-/// One connection. Reads and writes end after [`DEADLINE`].
+/// One connection. Reads and writes end after [`DEADLINE`], and no response is longer than
+/// [`RESPONSE_BYTES_MAX`].
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
+    /// How long a whole response may take.
+    deadline: Duration,
     /// What was read and belongs to no response yet.
     unread: Vec<u8>,
 }
+
+/// Longest response. Longer than any that a test asks for, so that a peer without an end is an error.
+pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// One response, taken apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,9 +62,8 @@ impl Client {
     pub fn connect_with_deadline(address: SocketAddr, deadline: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(deadline))?;
         stream.set_write_timeout(Some(DEADLINE))?;
-        Ok(Self { stream, unread: Vec::new() })
+        Ok(Self { stream, deadline, unread: Vec::new() })
     }
 
     /// Sends all bytes in one piece.
@@ -109,17 +115,18 @@ impl Client {
     /// # Errors
     /// As [`Client::read_response`].
     pub fn read(&mut self, expect: Expect) -> io::Result<Response> {
+        let until = Instant::now() + self.deadline;
         let head_len = loop {
             match self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 Some(at) => break at + 4,
-                None => self.fill()?,
+                None => self.fill(until)?,
             }
         };
         let head: Vec<u8> = self.unread.drain(..head_len).collect();
         let (status, fields) = parse_head(&head[..head_len - 4])?;
         let mut response = Response { status, fields, body: Vec::new() };
         if expect == Expect::Body && !(status < 200 || status == 204 || status == 304) {
-            response.body = self.read_body(&response)?;
+            response.body = self.read_body(&response, until)?;
         }
         Ok(response)
     }
@@ -142,35 +149,43 @@ impl Client {
     /// # Errors
     /// Those of the socket; a reset counts as the end.
     pub fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
-        let mut bytes = std::mem::take(&mut self.unread);
-        match self.stream.read_to_end(&mut bytes) {
-            Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error),
-            _ => Ok(bytes),
+        self.read_to_end_until(Instant::now() + self.deadline)
+    }
+
+    fn read_to_end_until(&mut self, until: Instant) -> io::Result<Vec<u8>> {
+        loop {
+            match self.fill(until).map_err(|error| error.kind()) {
+                Ok(()) => {}
+                Err(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+                    return Ok(std::mem::take(&mut self.unread));
+                }
+                Err(kind) => return Err(kind.into()),
+            }
         }
     }
 
-    fn read_body(&mut self, response: &Response) -> io::Result<Vec<u8>> {
+    fn read_body(&mut self, response: &Response, until: Instant) -> io::Result<Vec<u8>> {
         match (response.field("transfer-encoding"), response.field("content-length")) {
             (Some(_), Some(_)) => Err(invalid("both Transfer-Encoding and Content-Length")),
-            (Some("chunked"), None) => self.read_chunks(),
+            (Some("chunked"), None) => self.read_chunks(until),
             (Some(other), None) => Err(invalid(&format!("Transfer-Encoding: {other}"))),
             (None, Some(digits)) => match digits.parse() {
-                Ok(len) => self.take(len),
+                Ok(len) => self.take(len, until),
                 Err(_) => Err(invalid(&format!("Content-Length: {digits}"))),
             },
-            (None, None) => self.read_to_end(),
+            (None, None) => self.read_to_end_until(until),
         }
     }
 
-    fn read_chunks(&mut self) -> io::Result<Vec<u8>> {
+    fn read_chunks(&mut self, until: Instant) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let line = self.take_line()?;
+            let line = self.take_line(until)?;
             let len =
                 str::from_utf8(&line).ok().and_then(|hex| usize::from_str_radix(hex, 16).ok());
             let len = len.ok_or_else(|| invalid("a chunk without a length"))?;
-            body.extend(self.take(len)?);
-            if !self.take_line()?.is_empty() {
+            body.extend(self.take(len, until)?);
+            if !self.take_line(until)?.is_empty() {
                 return Err(invalid("a chunk that is longer than its length"));
             }
             if len == 0 {
@@ -179,25 +194,32 @@ impl Client {
         }
     }
 
-    fn take(&mut self, len: usize) -> io::Result<Vec<u8>> {
+    fn take(&mut self, len: usize, until: Instant) -> io::Result<Vec<u8>> {
         while self.unread.len() < len {
-            self.fill()?;
+            self.fill(until)?;
         }
         Ok(self.unread.drain(..len).collect())
     }
 
-    fn take_line(&mut self) -> io::Result<Vec<u8>> {
+    fn take_line(&mut self, until: Instant) -> io::Result<Vec<u8>> {
         loop {
             if let Some(at) = self.unread.windows(2).position(|pair| pair == b"\r\n") {
-                let line = self.take(at)?;
-                self.take(2)?;
+                let line = self.take(at, until)?;
+                self.take(2, until)?;
                 return Ok(line);
             }
-            self.fill()?;
+            self.fill(until)?;
         }
     }
 
-    fn fill(&mut self) -> io::Result<()> {
+    /// Reads what is there. A peer that sends a byte now and then does not move the end.
+    fn fill(&mut self, until: Instant) -> io::Result<()> {
+        if self.unread.len() > RESPONSE_BYTES_MAX {
+            return Err(invalid("a response without an end"));
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        // Zero would mean for ever.
+        self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut chunk = [0; 8 * 1024];
         match self.stream.read(&mut chunk)? {
             0 => Err(ErrorKind::UnexpectedEof.into()),

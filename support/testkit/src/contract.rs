@@ -13,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::DEADLINE;
 use crate::client::{Client, Expect, Response};
 
 /// What not every phase can do.
@@ -53,6 +54,17 @@ pub struct Row {
     pub contains: Vec<&'static str>,
 }
 
+/// What came back instead of what a row expects.
+#[derive(Debug)]
+pub struct Mismatch {
+    /// Bytes that were sent at a time.
+    pub piece_len: usize,
+    /// The answers, or why there are none.
+    pub answers: io::Result<Vec<Response>>,
+    /// What is wrong with them.
+    pub reason: String,
+}
+
 /// What came of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -70,9 +82,9 @@ pub fn run(address: SocketAddr, has: &[Capability]) -> Outcome {
     for row in rows() {
         match row.needs {
             Some(need) if !has.contains(&need) => outcome.not_run.push((row.claim, need)),
-            _ => match row.check(address) {
+            _ => match row.try_at(address, DEADLINE) {
                 Ok(()) => outcome.passed.push(row.claim),
-                Err(failure) => outcome.failed.push(failure),
+                Err(mismatch) => outcome.failed.push(mismatch.of(&row)),
             },
         }
     }
@@ -107,24 +119,28 @@ const SINGLE_BYTES_MAX: usize = 2 * 1024;
 const PIECE_LEN: usize = 1_000;
 
 impl Row {
-    fn check(&self, address: SocketAddr) -> Result<(), String> {
+    /// Sends it in one piece and byte by byte, and compares what comes back within `deadline`.
+    ///
+    /// # Errors
+    /// With what came back and what is wrong with it.
+    pub fn try_at(&self, address: SocketAddr, deadline: Duration) -> Result<(), Mismatch> {
         let piece_len = if self.request.len() <= SINGLE_BYTES_MAX { 1 } else { PIECE_LEN };
         for piece_len in [self.request.len(), piece_len] {
-            let answers = self.exchange(address, piece_len);
-            self.judge(&answers).map_err(|reason| {
-                let start = &self.request[..self.request.len().min(300)];
-                format!(
-                    "{}\n    sent, {piece_len} bytes a piece: {:?}\n    came back: {answers:?}\n    {reason}",
-                    self.claim,
-                    String::from_utf8_lossy(start),
-                )
-            })?;
+            let answers = self.exchange(address, piece_len, deadline);
+            if let Err(reason) = self.judge(&answers) {
+                return Err(Mismatch { piece_len, answers, reason });
+            }
         }
         Ok(())
     }
 
-    fn exchange(&self, address: SocketAddr, piece_len: usize) -> io::Result<Vec<Response>> {
-        let mut client = Client::connect(address)?;
+    fn exchange(
+        &self,
+        address: SocketAddr,
+        piece_len: usize,
+        deadline: Duration,
+    ) -> io::Result<Vec<Response>> {
+        let mut client = Client::connect_with_deadline(address, deadline)?;
         // A refusal can come before we have sent everything. Then it is the refusal that counts.
         let _ = client.send_in_pieces(&self.request, piece_len, Duration::ZERO);
         if self.then_finish {
@@ -151,6 +167,20 @@ impl Row {
             None => Ok(()),
             Some(missing) => Err(format!("expected {missing:?} in it")),
         }
+    }
+}
+
+impl Mismatch {
+    fn of(&self, row: &Row) -> String {
+        let start = &row.request[..row.request.len().min(300)];
+        format!(
+            "{}\n    sent, {} bytes a piece: {:?}\n    came back: {:?}\n    {}",
+            row.claim,
+            self.piece_len,
+            String::from_utf8_lossy(start),
+            self.answers,
+            self.reason,
+        )
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::{io, thread};
+use std::{io, thread, time::Duration};
 
-use crate::{Client, DataFolder, Exit, Response, Server, get_json, wait_until};
+use crate::{Client, DEADLINE, DataFolder, Exit, Response, Server, get_json, wait_until};
 
 /// How many clients send at once.
 pub const CLIENTS: usize = 4;
@@ -38,12 +38,16 @@ pub fn end_under_load(
     let address = server.address();
     let stored = || get_json(address, "/health")["stored"].as_u64();
     let (exit, answered) = thread::scope(|scope| {
-        let send = |client| scope.spawn(move || send_until_gone(address, client));
+        let send = |client| scope.spawn(move || send_until_gone(address, client, DEADLINE));
         let clients: Vec<_> = (0..CLIENTS).map(send).collect();
         wait_until("a hundred are stored", || stored() >= Some(STORED_MIN));
         let exit = end(server);
-        let names = clients.into_iter().flat_map(|it| it.join().expect("only 202 is answered"));
-        (exit, names.collect())
+        let sent = clients.into_iter().map(|it| it.join().expect("a client ends"));
+        let only_202 = |sent: Sent| match sent.refusal {
+            None => sent.answered,
+            Some(refusal) => panic!("{}: {}", refusal.status, refusal.text()),
+        };
+        (exit, sent.flat_map(only_202).collect())
     });
     start().stop().assert_success();
     let lines = folder.stored();
@@ -53,17 +57,26 @@ pub fn end_under_load(
     Ended { exit, answered, stored }
 }
 
-/// Sends metrics whose names no other client uses, one by one, until there is nobody to take them,
-/// and returns the names that were answered. A connection is used for as long as it is kept.
-fn send_until_gone(address: SocketAddr, client: usize) -> Vec<String> {
-    let (mut connection, mut answered) = (None, Vec::new());
+/// What a client sent before its server was gone.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// The names that were answered with 202.
+    pub answered: Vec<String>,
+    /// The answer that was not 202, which ends the sending too.
+    pub refusal: Option<Response>,
+}
+
+/// Sends metrics whose names no other client uses, one by one, until there is nobody to take them or
+/// an answer takes longer than `deadline`. A connection is used for as long as it is kept.
+pub fn send_until_gone(address: SocketAddr, client: usize, deadline: Duration) -> Sent {
+    let (mut connection, mut sent) = (None, Sent::default());
     loop {
-        let name = format!("client_{client}.metric_{}", answered.len());
-        match try_post(&mut connection, address, &name) {
-            Ok(response) => assert_eq!(response.status, 202, "{}", response.text()),
-            Err(_) => return answered,
+        let name = format!("client_{client}.metric_{}", sent.answered.len());
+        match try_post(&mut connection, address, &name, deadline) {
+            Ok(response) if response.status == 202 => sent.answered.push(name),
+            Ok(response) => return Sent { refusal: Some(response), ..sent },
+            Err(_) => return sent,
         }
-        answered.push(name);
     }
 }
 
@@ -71,10 +84,11 @@ fn try_post(
     connection: &mut Option<Client>,
     address: SocketAddr,
     name: &str,
+    deadline: Duration,
 ) -> io::Result<Response> {
     let mut client = match connection.take() {
         Some(client) => client,
-        None => Client::connect(address)?,
+        None => Client::connect_with_deadline(address, deadline)?,
     };
     let body = format!(r#"{{"name":"{name}","value":1}}"#);
     let head = format!("POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: {}", body.len());

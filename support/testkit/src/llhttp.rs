@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use std::{fs, thread};
+use std::{fs, io, thread};
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ const SUITE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/suites/llhttp-requests.json");
 
 /// How many of the cases have a verdict. The others are open.
-const SCORED: usize = 123;
+pub const SCORED: usize = 123;
 
 /// Two cases want a second answer on one connection. A server that closes after the first, and says
 /// so, may (RFC 9112, section 9.3); that the first is answered is still checked.
@@ -39,12 +39,30 @@ const CASES_PER_THREAD: usize = 2;
 /// If a verdict is wrong: each of them is named.
 #[track_caller]
 pub fn check(address: SocketAddr, has_keep_alive: bool) {
-    check_all(has_keep_alive, |case| {
-        let wrong = |piece_len| {
-            verdict(case, has_keep_alive, piece_len, &exchange(address, &bytes(case), piece_len))
-        };
-        [bytes(case).len(), 1].into_iter().try_for_each(wrong)
-    });
+    let Some(cases) = cases() else {
+        println!("{SCORED} cases skipped: suite not present at {SUITE}");
+        return;
+    };
+    assert_right(has_keep_alive, &failures(&cases, |case| try_at(case, address, has_keep_alive)));
+}
+
+/// Tries every scored case at the server at `address` and returns those with a wrong verdict, each
+/// with what was sent and what came back; `None` where the suite is missing.
+///
+/// # Panics
+/// If the file holds another suite.
+pub fn wrong_at(address: SocketAddr, has_keep_alive: bool) -> Option<Vec<String>> {
+    Some(failures(&cases()?, |case| try_at(case, address, has_keep_alive)))
+}
+
+fn try_at(case: &Value, address: SocketAddr, has_keep_alive: bool) -> Result<(), String> {
+    let wrong = |piece_len| {
+        let statuses = exchange(address, &bytes(case), piece_len).map_err(|error| {
+            format!("{}: cannot connect: {error}", case["id"].as_str().unwrap_or_default())
+        })?;
+        verdict(case, has_keep_alive, piece_len, &statuses)
+    };
+    [bytes(case).len(), 1].into_iter().try_for_each(wrong)
 }
 
 /// Tries every scored case at a reader of requests, in one piece, byte by byte, and cut in two at
@@ -55,33 +73,46 @@ pub fn check(address: SocketAddr, has_keep_alive: bool) {
 /// If a verdict is wrong: each of them is named.
 #[track_caller]
 pub fn check_reader(statuses: impl Fn(&[&[u8]]) -> Vec<u16> + Sync) {
-    check_all(true, |case| {
+    let Some(cases) = cases() else {
+        println!("{SCORED} cases skipped: suite not present at {SUITE}");
+        return;
+    };
+    let try_case = |case: &Value| {
         let bytes = bytes(case);
         verdict(case, true, 1, &statuses(&bytes.chunks(1).collect::<Vec<_>>()))?;
         (0..=bytes.len()).try_for_each(|first_len| {
             let (first, second) = bytes.split_at(first_len);
             verdict(case, true, first_len, &statuses(&[first, second]))
         })
-    });
+    };
+    assert_right(true, &failures(&cases, try_case));
 }
 
-#[track_caller]
-fn check_all(has_keep_alive: bool, try_case: impl Fn(&Value) -> Result<(), String> + Sync) {
-    let Ok(suite) = fs::read_to_string(Path::new(SUITE)) else {
-        println!("{SCORED} cases skipped: suite not present at {SUITE}");
-        return;
-    };
-    let cases: Vec<Value> = serde_json::from_str(&suite).expect("the suite is JSON");
-    let scored: Vec<_> = cases.iter().filter(|case| case["expect"] != "either").collect();
-    assert_eq!(scored.len(), SCORED, "another number is another suite");
-    let wrong = |case: &&Value| try_case(case).err();
-    let failures: Vec<String> = thread::scope(|scope| {
-        let threads: Vec<_> = scored
+/// The cases with a verdict; `None` where the suite is missing.
+fn cases() -> Option<Vec<Value>> {
+    let suite = fs::read_to_string(Path::new(SUITE)).ok()?;
+    let mut cases: Vec<Value> = serde_json::from_str(&suite).expect("the suite is JSON");
+    cases.retain(|case| case["expect"] != "either");
+    assert_eq!(cases.len(), SCORED, "another number is another suite");
+    Some(cases)
+}
+
+fn failures(
+    cases: &[Value],
+    try_case: impl Fn(&Value) -> Result<(), String> + Sync,
+) -> Vec<String> {
+    let wrong = |case: &Value| try_case(case).err();
+    thread::scope(|scope| {
+        let threads: Vec<_> = cases
             .chunks(CASES_PER_THREAD)
             .map(|cases| scope.spawn(move || cases.iter().filter_map(wrong).collect::<Vec<_>>()))
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("a verdict")).collect()
-    });
+    })
+}
+
+#[track_caller]
+fn assert_right(has_keep_alive: bool, failures: &[String]) {
     let not_full = if has_keep_alive { 0 } else { NEED_KEEP_ALIVE.len() };
     let passed = SCORED - failures.len() - not_full;
     println!("llhttp: {passed} of {SCORED} as listed, {not_full} need keep-alive");
@@ -121,12 +152,13 @@ fn verdict(
 
 /// The statuses that come back while our side stays open: a broken request is to be refused for
 /// what it says, and not because it ends.
-fn exchange(address: SocketAddr, bytes: &[u8], piece_len: usize) -> Vec<u16> {
-    let mut client = Client::connect_with_deadline(address, ANSWER).expect("a connection");
+fn exchange(address: SocketAddr, bytes: &[u8], piece_len: usize) -> io::Result<Vec<u16>> {
+    let mut client = Client::connect_with_deadline(address, ANSWER)?;
     // A refusal can come before we have sent everything. Then it is the refusal that counts.
     let _ = client.send_in_pieces(bytes, piece_len, Duration::ZERO);
     let expect = if bytes.starts_with(b"HEAD ") { Expect::HeadOnly } else { Expect::Body };
-    std::iter::from_fn(|| client.read(expect).ok()).map(|response| response.status).collect()
+    let responses = std::iter::from_fn(|| client.read(expect).ok());
+    Ok(responses.map(|response| response.status).collect())
 }
 
 #[cfg(test)]
@@ -164,7 +196,8 @@ mod tests {
         ] {
             let case = json!({ "id": "x", "bytes_latin1": "GET / HTTP/1.1\r\n\r\n",
                                "expect": expect, "messages": messages });
-            let verdict = |address| verdict(&case, true, 1, &exchange(address, &bytes(&case), 1));
+            let verdict =
+                |address| verdict(&case, true, 1, &exchange(address, &bytes(&case), 1).unwrap());
             for address in right {
                 assert_eq!(verdict(address), Ok(()), "{case}");
             }
@@ -179,7 +212,7 @@ mod tests {
         let ok = server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         let case = json!({ "id": NEED_KEEP_ALIVE[0], "bytes_latin1": "GET / HTTP/1.1\r\n\r\n",
                            "expect": "accept", "messages": 2 });
-        let statuses = exchange(ok, &bytes(&case), 1);
+        let statuses = exchange(ok, &bytes(&case), 1).unwrap();
         assert_eq!(verdict(&case, false, 1, &statuses), Ok(()));
         assert!(verdict(&case, true, 1, &statuses).is_err());
     }

@@ -4,8 +4,8 @@
 //! line of standard output is `listening on http://ADDRESS`. The process runs in a group of its own,
 //! so that a kill reaches its children too.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -36,6 +36,34 @@ pub struct Exit {
     pub stderr: Vec<String>,
 }
 
+/// Why a server cannot be asked anything.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The system does not run it.
+    #[error("it cannot be run: {0}")]
+    Refused(io::Error),
+    /// It ended before it listened.
+    #[error("it ended before it listened")]
+    Ended(Exit),
+    /// It runs, and nobody knows where it listens.
+    #[error("it printed no address and opened no port")]
+    Silent {
+        /// Lines of standard output so far.
+        stdout: Vec<String>,
+        /// Lines of standard error so far.
+        stderr: Vec<String>,
+    },
+}
+
+impl NotStarted {
+    fn silent(server: Server) -> Self {
+        Self::Silent { stdout: server.stdout(), stderr: server.stderr() }
+    }
+}
+
+/// Time between two looks at whether a port is open.
+const POLL: Duration = Duration::from_millis(20);
+
 impl Server {
     /// Starts `command`, which must say the address it listens on in its first line.
     ///
@@ -43,14 +71,45 @@ impl Server {
     /// If it cannot be started, ends, or does not say so within [`DEADLINE`].
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
-        let mut server = Self::spawn(command);
+        let mut server = Self::must_spawn(command);
         let first = server.stdout.wait_for(|_| true, DEADLINE);
-        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
-        match address.and_then(|address| address.parse().ok()) {
+        match first.as_deref().and_then(address_in) {
             Some(address) => server.address = address,
             None => panic!("{command:?} did not say where it listens: {server}"),
         }
         server
+    }
+
+    /// Starts `command`, which may be any program: it says where it listens in some line, or it
+    /// listens on `port`, which it was told.
+    ///
+    /// # Errors
+    /// Where it cannot be started, ends, or does neither within `deadline`. Nothing of it is left.
+    pub fn try_start(
+        command: &mut Command,
+        port: Option<u16>,
+        deadline: Duration,
+    ) -> Result<Self, NotStarted> {
+        let until = Instant::now() + deadline;
+        let mut server = Self::spawn(command).map_err(NotStarted::Refused)?;
+        let told = port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        loop {
+            thread::sleep(POLL);
+            let said = server.stdout.wait_for(|line| address_in(line).is_some(), Duration::ZERO);
+            let opened = || told.filter(|address| TcpStream::connect(address).is_ok());
+            if let Some(address) = said.as_deref().and_then(address_in).or_else(opened) {
+                server.address = address;
+                return Ok(server);
+            }
+            if !server.is_running() {
+                return Err(server
+                    .ended_within(DEADLINE)
+                    .map_or_else(NotStarted::silent, NotStarted::Ended));
+            }
+            if Instant::now() >= until {
+                return Err(NotStarted::silent(server));
+            }
+        }
     }
 
     /// Runs `command`, which is to end by itself: a refused option, a port in use.
@@ -59,22 +118,25 @@ impl Server {
     /// If it cannot be started or does not end within [`DEADLINE`].
     #[track_caller]
     pub fn run(command: &mut Command) -> Exit {
-        Self::spawn(command).wait()
+        Self::must_spawn(command).wait()
+    }
+
+    #[track_caller]
+    fn must_spawn(command: &mut Command) -> Self {
+        Self::spawn(command).unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
     }
 
     /// The guard exists before anything is waited for, so that a failed start kills the process too.
-    #[track_caller]
-    fn spawn(command: &mut Command) -> Self {
+    fn spawn(command: &mut Command) -> io::Result<Self> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+            .spawn()?;
         let stdout = Lines::collect(child.stdout.take().expect("stdout is piped"));
         let stderr = Lines::collect(child.stderr.take().expect("stderr is piped"));
-        Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), stdout, stderr }
+        Ok(Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), stdout, stderr })
     }
 
     /// Where it listens.
@@ -129,6 +191,22 @@ impl Server {
         self.stdout.so_far()
     }
 
+    /// Standard error so far.
+    pub fn stderr(&self) -> Vec<String> {
+        self.stderr.so_far()
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// SIGKILL to the server and to all that it has started.
+    pub fn kill_group(&self) {
+        // Where nobody is left, there is nobody to kill.
+        let _ = kill_process_group(self.group(), Signal::KILL);
+    }
+
     /// SIGTERM, then waits for the end.
     ///
     /// # Panics
@@ -154,23 +232,34 @@ impl Server {
     /// # Panics
     /// If it does not end within [`DEADLINE`].
     #[track_caller]
-    pub fn wait(mut self) -> Exit {
-        let deadline = Instant::now() + DEADLINE;
+    pub fn wait(self) -> Exit {
+        self.ended_within(DEADLINE).unwrap_or_else(|server| panic!("the server hangs: {server}"))
+    }
+
+    /// Waits for the end until `deadline`.
+    ///
+    /// # Errors
+    /// With the server itself, which still runs.
+    pub fn ended_within(mut self, deadline: Duration) -> Result<Exit, Self> {
+        let until = Instant::now() + deadline;
         let status = loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => break status,
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
-                Ok(None) => panic!("the server hangs: {self}"),
-                Err(error) => panic!("cannot wait for the server: {error}: {self}"),
+                Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
+                Ok(None) | Err(_) => return Err(self),
             }
         };
-        let (stdout, stderr) = (self.stdout.to_the_end(deadline), self.stderr.to_the_end(deadline));
-        Exit { status, stdout, stderr }
+        let (stdout, stderr) = (self.stdout.to_the_end(until), self.stderr.to_the_end(until));
+        Ok(Exit { status, stdout, stderr })
     }
 
     fn group(&self) -> Pid {
         Pid::from_child(&self.child)
     }
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix("listening on http://")?.trim_end().parse().ok()
 }
 
 impl Drop for Server {
@@ -319,6 +408,33 @@ mod tests {
     #[should_panic(expected = "did not say where it listens")]
     fn a_server_that_says_something_else_first_fails_its_test() {
         Server::start(&mut shell("echo hello; exec sleep 60"));
+    }
+
+    const SOON: Duration = Duration::from_millis(300);
+
+    #[test]
+    fn any_program_is_found_by_a_line_or_by_its_port() {
+        let later = format!("echo hello; {LISTENING}; exec sleep 60");
+        let server = Server::try_start(&mut shell(&later), None, DEADLINE).unwrap();
+        assert_eq!(server.address(), "127.0.0.1:4711".parse().unwrap());
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let silent = &mut shell("exec sleep 60");
+        let server = Server::try_start(silent, Some(address.port()), DEADLINE).unwrap();
+        assert_eq!(server.address(), address);
+    }
+
+    #[test]
+    fn why_a_program_does_not_listen_is_told_apart() {
+        let missing = &mut Command::new("no-such-program");
+        let refused = Server::try_start(missing, None, SOON).unwrap_err();
+        assert!(matches!(refused, NotStarted::Refused(_)), "{refused:?}");
+        let ended = Server::try_start(&mut shell("echo no >&2; exit 3"), None, DEADLINE);
+        let NotStarted::Ended(exit) = ended.unwrap_err() else { panic!("it has ended") };
+        assert_eq!((exit.status.code(), exit.stderr), (Some(3), vec!["no".into()]));
+        let silent = Server::try_start(&mut shell("echo hello; exec sleep 60"), None, SOON);
+        let NotStarted::Silent { stdout, .. } = silent.unwrap_err() else { panic!("it runs") };
+        assert_eq!(stdout, ["hello"]);
     }
 
     #[test]
