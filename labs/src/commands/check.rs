@@ -31,8 +31,8 @@ pub struct Arguments {
     /// The lab [default: the one that was started last]
     #[arg(value_name = "ID", conflicts_with_all = ["exec", "url"])]
     lab: Option<String>,
-    /// Only these checks
-    #[arg(long, value_name = "CHECK", conflicts_with_all = ["exec", "url"])]
+    /// Only these checks; of a server, also those whose names contain this
+    #[arg(long, value_name = "CHECK")]
     only: Vec<String>,
     /// Check again whenever a file is saved
     #[arg(long, conflicts_with_all = ["exec", "url", "json", "previous"])]
@@ -56,7 +56,8 @@ pub(super) fn run(
     has_colour: bool,
 ) -> Result<Verdict> {
     if arguments.remote.is_asked() {
-        return remote::run(&arguments.remote, arguments.seed, arguments.json, &mut out);
+        let (only, seed) = (&arguments.only, arguments.seed);
+        return remote::run(&arguments.remote, only, seed, arguments.json, &mut out);
     }
     let mut desk = Desk::open(SystemTime::now())?;
     let request =

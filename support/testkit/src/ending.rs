@@ -42,12 +42,12 @@ pub fn end_under_load(
         let clients: Vec<_> = (0..CLIENTS).map(send).collect();
         wait_until("a hundred are stored", || stored() >= Some(STORED_MIN));
         let exit = end(server);
-        let sent = clients.into_iter().map(|it| it.join().expect("a client ends"));
+        let ended = clients.into_iter().map(|it| it.join().expect("a client ends"));
         let only_202 = |sent: Sent| match sent.refusal {
             None => sent.answered,
             Some(refusal) => panic!("{}: {}", refusal.status, refusal.text()),
         };
-        (exit, sent.flat_map(only_202).collect())
+        (exit, ended.flat_map(only_202).collect())
     });
     start().stop().assert_success();
     let lines = folder.stored();

@@ -46,6 +46,11 @@ pub fn check(address: SocketAddr, has_keep_alive: bool) {
     assert_right(has_keep_alive, &failures(&cases, |case| try_at(case, address, has_keep_alive)));
 }
 
+/// Whether the suite is there.
+pub fn is_there() -> bool {
+    Path::new(SUITE).is_file()
+}
+
 /// Tries every scored case at the server at `address` and returns those with a wrong verdict, each
 /// with what was sent and what came back; `None` where the suite is missing.
 ///

@@ -36,12 +36,9 @@ pub struct Exit {
     pub stderr: Vec<String>,
 }
 
-/// Why a server cannot be asked anything.
+/// Why a program that was started is no server.
 #[derive(Debug, thiserror::Error)]
-pub enum NotStarted {
-    /// The system does not run it.
-    #[error("it cannot be run: {0}")]
-    Refused(io::Error),
+pub enum NotListening {
     /// It ended before it listened.
     #[error("it ended before it listened")]
     Ended(Exit),
@@ -55,8 +52,8 @@ pub enum NotStarted {
     },
 }
 
-impl NotStarted {
-    fn silent(server: Server) -> Self {
+impl NotListening {
+    fn silent(server: &Server) -> Self {
         Self::Silent { stdout: server.stdout(), stderr: server.stderr() }
     }
 }
@@ -80,35 +77,51 @@ impl Server {
         server
     }
 
-    /// Starts `command`, which may be any program: it says where it listens in some line, or it
-    /// listens on `port`, which it was told.
+    /// Starts `command`, which may be any program. Where it listens, [`Server::until_it_listens`]
+    /// finds out.
     ///
     /// # Errors
-    /// Where it cannot be started, ends, or does neither within `deadline`. Nothing of it is left.
-    pub fn try_start(
-        command: &mut Command,
+    /// Where the system does not run it.
+    pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let stdout = child.stdout.take().map(Lines::collect).unwrap_or_default();
+        let stderr = child.stderr.take().map(Lines::collect).unwrap_or_default();
+        Ok(Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), stdout, stderr })
+    }
+
+    /// Waits until it says in some line where it listens, or listens on `port`, which it was told.
+    ///
+    /// # Errors
+    /// Where it ends, or does neither within `deadline`. Nothing of it is left then.
+    pub fn until_it_listens(
+        mut self,
         port: Option<u16>,
         deadline: Duration,
-    ) -> Result<Self, NotStarted> {
+    ) -> Result<Self, NotListening> {
         let until = Instant::now() + deadline;
-        let mut server = Self::spawn(command).map_err(NotStarted::Refused)?;
         let told = port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         loop {
-            thread::sleep(POLL);
-            let said = server.stdout.wait_for(|line| address_in(line).is_some(), Duration::ZERO);
+            let said = self.stdout.wait_for(|line| address_in(line).is_some(), Duration::ZERO);
             let opened = || told.filter(|address| TcpStream::connect(address).is_ok());
             if let Some(address) = said.as_deref().and_then(address_in).or_else(opened) {
-                server.address = address;
-                return Ok(server);
+                self.address = address;
+                return Ok(self);
             }
-            if !server.is_running() {
-                return Err(server
-                    .ended_within(DEADLINE)
-                    .map_or_else(NotStarted::silent, NotStarted::Ended));
+            if !self.is_running() {
+                return Err(match self.ended_within(DEADLINE) {
+                    Ok(exit) => NotListening::Ended(exit),
+                    Err(server) => NotListening::silent(&server),
+                });
             }
             if Instant::now() >= until {
-                return Err(NotStarted::silent(server));
+                return Err(NotListening::silent(&self));
             }
+            thread::sleep(POLL);
         }
     }
 
@@ -121,22 +134,10 @@ impl Server {
         Self::must_spawn(command).wait()
     }
 
+    /// The guard exists before anything is waited for, so that a failed start kills the process too.
     #[track_caller]
     fn must_spawn(command: &mut Command) -> Self {
         Self::spawn(command).unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
-    }
-
-    /// The guard exists before anything is waited for, so that a failed start kills the process too.
-    fn spawn(command: &mut Command) -> io::Result<Self> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
-        let stdout = Lines::collect(child.stdout.take().expect("stdout is piped"));
-        let stderr = Lines::collect(child.stderr.take().expect("stderr is piped"));
-        Ok(Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), stdout, stderr })
     }
 
     /// Where it listens.
@@ -160,8 +161,16 @@ impl Server {
     /// If the process is gone.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
-        kill_process(self.group(), signal)
+        self.try_signal(signal)
             .unwrap_or_else(|error| panic!("cannot signal the server: {error}: {self}"));
+    }
+
+    /// As [`Server::signal`].
+    ///
+    /// # Errors
+    /// Where the process is gone.
+    pub fn try_signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(kill_process(self.group(), signal)?)
     }
 
     /// Waits for a line of standard output that contains `text`, also among those already written.
@@ -298,7 +307,7 @@ impl Exit {
 }
 
 /// The lines of a pipe, read by a thread so that the process never waits for its reader.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Lines(Arc<(Mutex<Output>, Condvar)>);
 
 #[derive(Debug, Default)]
@@ -412,29 +421,42 @@ mod tests {
 
     const SOON: Duration = Duration::from_millis(300);
 
+    fn listening(
+        script: &str,
+        port: Option<u16>,
+        deadline: Duration,
+    ) -> Result<Server, NotListening> {
+        Server::spawn(&mut shell(script)).unwrap().until_it_listens(port, deadline)
+    }
+
     #[test]
     fn any_program_is_found_by_a_line_or_by_its_port() {
         let later = format!("echo hello; {LISTENING}; exec sleep 60");
-        let server = Server::try_start(&mut shell(&later), None, DEADLINE).unwrap();
+        let server = listening(&later, None, DEADLINE).unwrap();
         assert_eq!(server.address(), "127.0.0.1:4711".parse().unwrap());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let silent = &mut shell("exec sleep 60");
-        let server = Server::try_start(silent, Some(address.port()), DEADLINE).unwrap();
+        let server = listening("exec sleep 60", Some(address.port()), DEADLINE).unwrap();
         assert_eq!(server.address(), address);
     }
 
     #[test]
     fn why_a_program_does_not_listen_is_told_apart() {
-        let missing = &mut Command::new("no-such-program");
-        let refused = Server::try_start(missing, None, SOON).unwrap_err();
-        assert!(matches!(refused, NotStarted::Refused(_)), "{refused:?}");
-        let ended = Server::try_start(&mut shell("echo no >&2; exit 3"), None, DEADLINE);
-        let NotStarted::Ended(exit) = ended.unwrap_err() else { panic!("it has ended") };
+        let ended = listening("echo no >&2; exit 3", None, DEADLINE).unwrap_err();
+        let NotListening::Ended(exit) = ended else { panic!("it has ended") };
         assert_eq!((exit.status.code(), exit.stderr), (Some(3), vec!["no".into()]));
-        let silent = Server::try_start(&mut shell("echo hello; exec sleep 60"), None, SOON);
-        let NotStarted::Silent { stdout, .. } = silent.unwrap_err() else { panic!("it runs") };
+        let silent = listening("echo hello; exec sleep 60", None, SOON).unwrap_err();
+        let NotListening::Silent { stdout, .. } = silent else { panic!("it runs") };
         assert_eq!(stdout, ["hello"]);
+    }
+
+    #[test]
+    fn who_does_not_end_is_handed_back_and_dies_with_its_group() {
+        let server = Server::start(&mut shell(&format!("{LISTENING}; sleep 60 & sleep 60")));
+        let mut server = server.ended_within(SOON).unwrap_err();
+        assert!(server.is_running());
+        server.kill_group();
+        assert_eq!(server.wait().status.signal(), Some(9));
     }
 
     #[test]

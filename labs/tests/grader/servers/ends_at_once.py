@@ -1,0 +1,4 @@
+"""Cannot start, and says why."""
+import sys
+
+sys.exit("cannot read settings.toml: no such file")

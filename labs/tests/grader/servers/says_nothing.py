@@ -1,0 +1,5 @@
+"""Runs, and neither listens nor says so."""
+import time
+
+while True:
+    time.sleep(60)
