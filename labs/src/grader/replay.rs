@@ -21,7 +21,7 @@ mod tests {
     #[test]
     fn it_can_be_pasted_into_a_shell() {
         let target = Target::exec("python3 'my server.py' --port {port}").unwrap();
-        let request = Request { target, phase: Phase::Final, only: None, seed: 42 };
+        let request = Request { target, phase: Phase::Final, only: vec![], seed: 42 };
         assert_eq!(
             line(&request, "load/answers"),
             r"cargo lab check --exec 'python3 '\''my server.py'\'' --port {port}' --phase final --only load/answers --seed 42"

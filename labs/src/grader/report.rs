@@ -222,7 +222,7 @@ mod tests {
 
     fn request() -> Request {
         let target = Target::exec("s --port {port}").unwrap();
-        Request { target, phase: Phase::One, only: None, seed: 7 }
+        Request { target, phase: Phase::One, only: vec![], seed: 7 }
     }
 
     fn graded(name: &str, phase: Phase, outcome: Outcome) -> Graded {

@@ -5,6 +5,8 @@
 //! replaced, its end is part of the failure, and a theme that ends too many servers is left. What
 //! was not tried says why.
 
+use std::collections::BTreeSet;
+
 use testkit::{DataFolder, Server};
 
 use super::check::{Check, Failure, Graded, Outcome, Run, Tried};
@@ -27,8 +29,8 @@ pub struct Request {
     pub target: Target,
     /// As what.
     pub phase: Phase,
-    /// Only checks that are called so, or whose names contain this.
-    pub only: Option<String>,
+    /// Only checks that are called like one of these, or whose names contain it. None means all.
+    pub only: Vec<String>,
     /// Decides everything random.
     pub seed: u64,
 }
@@ -81,17 +83,20 @@ fn choose(all: Vec<Check>, request: &Request) -> Result<Vec<Check>, NoSuchCheck>
     let mut checks: Vec<Check> =
         all.into_iter().filter(|check| check.concerns(request.phase)).collect();
     checks.sort_by_key(|check| check.span.0);
-    let Some(only) = &request.only else { return Ok(checks) };
-    let is_exact = checks.iter().any(|check| check.name == *only);
-    let is_asked =
-        |check: &Check| if is_exact { check.name == *only } else { check.name.contains(&**only) };
-    if !checks.iter().any(is_asked) {
-        let mut themes: Vec<String> = checks.iter().map(|check| check.theme().to_owned()).collect();
-        themes.sort();
-        themes.dedup();
-        let (phase, themes) = (request.phase.id(), themes.join(", "));
+    if request.only.is_empty() {
+        return Ok(checks);
+    }
+    let names: Vec<String> = checks.iter().map(|check| check.name.clone()).collect();
+    let is_meant = |only: &String, name: &str| {
+        if names.contains(only) { name == only } else { name.contains(&**only) }
+    };
+    if let Some(only) = request.only.iter().find(|only| !names.iter().any(|it| is_meant(only, it)))
+    {
+        let themes: BTreeSet<&str> = checks.iter().map(Check::theme).collect();
+        let (phase, themes) = (request.phase.id(), Vec::from_iter(themes).join(", "));
         return Err(NoSuchCheck { only: only.clone(), phase, themes });
     }
+    let is_asked = |check: &Check| request.only.iter().any(|only| is_meant(only, &check.name));
     checks.retain(|check| check.name == table::FIRST || is_asked(check));
     Ok(checks)
 }
@@ -254,38 +259,41 @@ pub const NO_SERVER: &str = "there is no server that answers";
 mod tests {
     use super::*;
 
-    fn request(phase: Phase, only: Option<&str>) -> Request {
+    fn request(phase: Phase, only: &[&str]) -> Request {
         let target = Target::url("http://127.0.0.1:1").unwrap();
-        Request { target, phase, only: only.map(str::to_owned), seed: 1 }
+        Request { target, phase, only: only.iter().map(ToString::to_string).collect(), seed: 1 }
     }
 
-    fn names(phase: Phase, only: Option<&str>) -> Vec<String> {
+    fn names(phase: Phase, only: &[&str]) -> Vec<String> {
         let checks = choose(table::checks(), &request(phase, only)).unwrap();
         checks.into_iter().map(|check| check.name).collect()
     }
 
     #[test]
     fn a_phase_is_asked_for_what_the_earlier_ones_are_and_for_its_own() {
-        let counts = Phase::ALL.map(|phase| names(phase, None).len());
+        let counts = Phase::ALL.map(|phase| names(phase, &[]).len());
         assert!(counts.iter().all(|count| *count > 150), "{counts:?}");
         assert!(counts[1..].is_sorted() && counts[1] < counts[5], "{counts:?}");
-        assert!(!names(Phase::One, None).iter().any(|name| name == "contract/finds-stored-points"));
+        assert!(!names(Phase::One, &[]).iter().any(|name| name == "contract/finds-stored-points"));
     }
 
     #[test]
     fn only_is_a_whole_name_or_a_part_of_names_and_the_first_check_stays() {
         assert_eq!(
-            names(Phase::Zero, Some("faults/header-bomb")),
+            names(Phase::Zero, &["faults/header-bomb"]),
             [table::FIRST, "faults/header-bomb"]
         );
-        let faults = names(Phase::Zero, Some("faults/"));
+        let faults = names(Phase::Zero, &["faults/"]);
         assert!(faults.len() > 5 && faults[1..].iter().all(|name| name.starts_with("faults/")));
-        assert_eq!(names(Phase::Zero, Some(table::FIRST)), [table::FIRST]);
+        assert_eq!(names(Phase::Zero, &[table::FIRST]), [table::FIRST]);
+        let two = ["kill/torn-tail", "load/"];
+        let expected = [table::FIRST, "kill/torn-tail", "load/answers", "load/stored"];
+        assert_eq!(names(Phase::Zero, &two), expected);
     }
 
     #[test]
     fn a_check_that_is_not_there_is_refused_with_the_themes() {
-        let error = choose(table::checks(), &request(Phase::Zero, Some("x y"))).err().unwrap();
+        let error = choose(table::checks(), &request(Phase::Zero, &["x y"])).err().unwrap();
         let error = error.to_string();
         assert!(
             error.contains("phase 0 has no such check; there are conformance, contract"),
@@ -295,7 +303,7 @@ mod tests {
 
     #[test]
     fn nobody_at_the_url_is_one_failure_and_the_rest_is_not_run() {
-        let results = grade(&request(Phase::Zero, None), &Interrupt::default(), |_| ()).unwrap();
+        let results = grade(&request(Phase::Zero, &[]), &Interrupt::default(), |_| ()).unwrap();
         assert!(matches!(results[0].outcome, Outcome::Failed { .. }), "{:?}", results[0]);
         let not_run = |it: &Graded| matches!(&it.outcome, Outcome::NotRun { reason } if reason.contains("no server"));
         assert!(results[1..].iter().all(not_run));
