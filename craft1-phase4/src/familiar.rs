@@ -37,6 +37,7 @@ impl Span {
     }
 
     /// The same one, told from `distance` bytes further to the left.
+    #[must_use]
     pub fn behind(self, distance: usize) -> Self {
         Self { start: self.start + distance, end: self.end + distance }
     }
