@@ -15,6 +15,7 @@
 //! | `recovery` | the open file at start-up |
 //! | `lock` | one writer for a data directory |
 //! | `disk`, `failure`, `counters` | the calls that can fail, how that is told, what is counted |
+//! | `pause` | waiting for the other side, as a value |
 //!
 //! ```text
 //! event loop ─ Outbox ─ chunk ─▶ ring (many producers) ─▶ thread ─▶ writev, fdatasync
@@ -28,6 +29,7 @@ pub mod disk;
 pub mod failure;
 pub mod lock;
 pub mod outbox;
+mod pause;
 pub mod recovery;
 mod retention;
 mod segments;
@@ -52,6 +54,7 @@ use self::disk::Disk;
 use self::failure::{Failed, Failure};
 use self::lock::{Lock, LockError};
 use self::outbox::ROOM_BYTES_MIN;
+use self::pause::Pause;
 use self::recovery::Damaged;
 use self::segments::{Rules, Segments};
 use crate::ring::{mpsc, spsc_cached};
@@ -187,7 +190,8 @@ impl Writer {
         let room_bytes_max = (queue_bytes / wakers.len().max(1)).max(ROOM_BYTES_MIN);
         let (outboxes, event_loops, chunks) = connect(wakers, room_bytes_max, ack, &counters);
         let pace = Pace { ack, linger, retry };
-        let committer = Committer::new(chunks, event_loops, segments, pace, Arc::clone(&counters));
+        let (pause, counted) = (Pause::default(), Arc::clone(&counters));
+        let committer = Committer::new(chunks, event_loops, segments, pace, pause, counted);
         let run = move || {
             let result = committer.run();
             // Held for as long as anything is written.
@@ -250,7 +254,8 @@ fn connect(
     let connect = |(number, waker)| {
         let (emptied, back) = spsc_cached::channel(chunks_max.next_power_of_two());
         let (producer, counters) = (producer.clone(), Arc::clone(counters));
-        let outbox = Outbox::new(number, room_bytes_max, ack, producer, back, counters);
+        let outbox =
+            Outbox::new(number, room_bytes_max, ack, producer, back, Pause::default(), counters);
         (outbox, EventLoop { emptied, waker, is_to_be_woken: false })
     };
     let (outboxes, event_loops) = (0..).zip(wakers).map(connect).unzip();

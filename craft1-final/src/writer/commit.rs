@@ -22,7 +22,6 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use craft1_phase1::service::Unstored;
@@ -32,6 +31,7 @@ use super::Waker;
 use super::counters::Counters;
 use super::failure::Failed;
 use super::outbox::{Chunk, Emptied};
+use super::pause::Pause;
 use super::segments::Segments;
 use crate::ring::mpsc::{self, Woken};
 use crate::ring::spsc_cached;
@@ -63,6 +63,7 @@ pub(super) struct Committer {
     /// The disk refused a group, and when it is asked again.
     refusal: Option<Refusal>,
     pace: Pace,
+    pause: Pause,
     counters: Arc<Counters>,
 }
 
@@ -100,11 +101,12 @@ impl Committer {
         event_loops: Vec<EventLoop>,
         segments: Segments,
         pace: Pace,
+        pause: Pause,
         counters: Arc<Counters>,
     ) -> Self {
         let group = Vec::with_capacity(GROUP_CHUNKS_MAX);
         let (is_crowded, refusal) = (false, None);
-        Self { chunks, event_loops, segments, group, is_crowded, refusal, pace, counters }
+        Self { chunks, event_loops, segments, group, is_crowded, refusal, pace, pause, counters }
     }
 
     /// Writes until every outbox is gone and nothing waits any more, and syncs.
@@ -115,8 +117,8 @@ impl Committer {
                 return self.segments.finish();
             }
             match self.pace.ack {
-                Ack::Accepted => thread::sleep(self.pace.linger),
-                Ack::Durable if self.is_crowded => thread::sleep(CROWD_PAUSE),
+                Ack::Accepted => self.pause.wait(self.pace.linger),
+                Ack::Durable if self.is_crowded => self.pause.wait(CROWD_PAUSE),
                 Ack::Stored | Ack::Durable => {}
             }
             is_flowing = self.commit();
@@ -172,7 +174,7 @@ impl Committer {
             match self.append() {
                 Ok(()) => return Ok(()),
                 Err(()) if self.pace.ack == Ack::Accepted && !is_stopping => {
-                    thread::sleep(self.pace.retry);
+                    self.pause.wait(self.pace.retry);
                 }
                 Err(()) => return Err(Unstored::Unwritable),
             }
@@ -257,3 +259,7 @@ impl Committer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "commit_tests.rs"]
+mod tests;

@@ -13,13 +13,13 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use craft1_phase1::service::Unstored;
 use craft1_phase4::ack::Ack;
 
 use super::counters::{Counters, Taken};
+use super::pause::Pause;
 use crate::ring::{mpsc, spsc_cached};
 
 /// Room in a new chunk, in bytes. Twice what is handed over at once, so that a request of a thousand
@@ -101,6 +101,7 @@ pub struct Outbox {
     taken: Ticket,
     answered: Ticket,
     ack: Ack,
+    pause: Pause,
     counters: Arc<Counters>,
 }
 
@@ -140,6 +141,7 @@ impl Outbox {
         ack: Ack,
         writer: mpsc::Producer<Chunk>,
         emptied: spsc_cached::Consumer<Emptied>,
+        pause: Pause,
         counters: Arc<Counters>,
     ) -> Self {
         assert!(room_bytes_max >= ROOM_BYTES_MIN, "an outbox needs {ROOM_BYTES_MIN} bytes");
@@ -158,6 +160,7 @@ impl Outbox {
             taken: Ticket(0),
             answered: Ticket(0),
             ack,
+            pause,
             counters,
         };
         outbox.filling = outbox.empty();
@@ -242,7 +245,7 @@ impl Outbox {
             if !self.is_nearly_full() {
                 return;
             }
-            thread::sleep(CATCH_UP_STEP);
+            self.pause.wait(CATCH_UP_STEP);
         }
     }
 
@@ -317,3 +320,7 @@ impl Drop for Outbox {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;
