@@ -4,13 +4,15 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use labs::commands::{Command, Usage, Verdict};
+use labs::commands::{self, Command, Usage, Verdict};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo lab snapshot 2        the complete crate of phase 2, in mylabs/snapshot-phase2
+  cargo lab                   where you are, and what comes next
+  cargo lab start p0-queue    puts a lab into mylabs/
+  cargo lab check --watch     checks it whenever you save
+  cargo lab hint              a question, then a pointer, then a sketch
   cargo lab diff 1 2          what phase 2 changes
-  cargo lab diff 1 2 --stat   in which files
 
 Exit status:
   0  done, passed
@@ -19,13 +21,13 @@ Exit status:
   3  this machine or the workspace does not let it: no cargo, no room, sources that do not fit
   4  measured, and inconclusive: the noise is as large as the difference";
 
-/// The phases of the course as complete crates, and what changes from one to another.
+/// The labs of the course: start one, check it, break it, measure it.
 #[derive(Debug, Parser)]
 #[command(name = "lab", bin_name = "cargo lab", version, max_term_width = 100)]
 #[command(after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 /// As clap exits when it cannot read the command line.
@@ -34,7 +36,10 @@ const NOT_POSSIBLE: u8 = 3;
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
-    let done = Arguments::parse().command.run(&mut out, has_colour());
+    let done = match Arguments::parse().command {
+        Some(command) => command.run(&mut out, has_colour()),
+        None => commands::here(&mut out),
+    };
     match done.and_then(|verdict| Ok((verdict, out.flush()?))) {
         Ok((verdict, ())) => ExitCode::from(exit_code(verdict)),
         Err(error) if is_left_alone(&error) => ExitCode::SUCCESS,
@@ -49,6 +54,7 @@ const fn exit_code(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Passed => 0,
         Verdict::Failed => 1,
+        Verdict::NotReady => NOT_POSSIBLE,
         Verdict::Inconclusive => 4,
     }
 }

@@ -128,6 +128,11 @@ impl Workshop {
         cargo
     }
 
+    /// Where what is compiled for the course is kept.
+    pub fn build(&self) -> PathBuf {
+        self.build.clone()
+    }
+
     /// Where its programs go.
     pub fn target(&self) -> PathBuf {
         self.folder.join("target")

@@ -88,7 +88,7 @@ pub(super) fn run(
 }
 
 /// Checks a lab and writes down what came of it.
-fn look(desk: &mut Desk, id: &str, request: &Request) -> Result<(Lab, Report)> {
+pub(super) fn look(desk: &mut Desk, id: &str, request: &Request) -> Result<(Lab, Report)> {
     let lab = desk.started(Some(id))?.clone();
     if let Some(unknown) = request.only.iter().find(|name| lab.page.check(name).is_none()) {
         let known: Vec<&str> = lab.page.checks.iter().map(|check| &*check.name).collect();

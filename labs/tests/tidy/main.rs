@@ -6,6 +6,7 @@
 //!
 //! | file | rules |
 //! |---|---|
+//! | `anchors` | regions of files that the book shows and labs cut out |
 //! | `direction` | who may depend on whom |
 //! | `replaced` | no phase imports what it replaces, and none hands imports on |
 //! | `files` | how a file opens, how long it may be, that no two are equal |
@@ -14,6 +15,7 @@
 //! | `places` | no path of somebody's machine, and no registry but the official one |
 //! | `phases` | what every phase has beside its sources |
 
+mod anchors;
 mod direction;
 mod exceptions;
 mod files;
@@ -91,6 +93,11 @@ fn files_stay_within_their_length() {
 #[test]
 fn functions_stay_within_their_length() {
     assert_none(&functions::lengths(&REPOSITORY));
+}
+
+#[test]
+fn anchors_make_regions() {
+    assert_none(&anchors::whole(&REPOSITORY));
 }
 
 #[test]
