@@ -99,8 +99,10 @@ pub fn replaced(text: &str, name: &str, with: &str) -> Result<Option<String>, An
 mod tests {
     use super::*;
 
-    const FILE: &str = "//! A file.\n// ANCHOR: outer\nfn a() {\n    // ANCHOR: inner\n    b()\n    \
-                        // ANCHOR_END: inner\n}\n// ANCHOR_END: outer\n";
+    const FILE: &str = concat!(
+        "//! A file.\n// ANCHOR: outer\nfn a() {\n    // ANCHOR: inner\n    b()\n",
+        "    // ANCHOR_END: inner\n}\n// ANCHOR_END: outer\n",
+    );
 
     #[test]
     fn regions_may_be_inside_each_other() {
