@@ -19,6 +19,8 @@ pub struct Disk {
     pub write: WriteCall,
     /// Brings a file's content to the disk.
     pub sync: SyncCall,
+    /// Lets go of what the system keeps of a file in memory.
+    pub release: ReleaseCall,
     /// Cuts a file to a length in bytes.
     pub cut: CutCall,
     /// Opens or creates the data file for appending, for nobody but us.
@@ -37,6 +39,10 @@ pub type WriteCall = Box<dyn FnMut(&File, &[IoSlice<'_>]) -> io::Result<usize> +
 /// As `fdatasync(2)`.
 pub type SyncCall = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
 
+/// As `posix_fadvise(2)` with `POSIX_FADV_DONTNEED`: what of these bytes, from one on and so many, is on
+/// the disk is forgotten, and what is not is on its way there. It is advice, so it does not fail.
+pub type ReleaseCall = Box<dyn FnMut(&File, u64, u64) + Send>;
+
 /// As `ftruncate(2)`.
 pub type CutCall = Box<dyn FnMut(&File, u64) -> io::Result<()> + Send>;
 
@@ -48,6 +54,7 @@ impl Default for Disk {
         Self {
             write: Box::new(|mut file, buffers| file.write_vectored(buffers)),
             sync: Box::new(File::sync_data),
+            release: Box::new(release),
             cut: Box::new(File::set_len),
             open: Box::new(open),
             close: Box::new(segment::close),
@@ -62,6 +69,16 @@ impl Debug for Disk {
         f.debug_struct("Disk").finish_non_exhaustive()
     }
 }
+
+#[cfg(target_os = "linux")]
+fn release(file: &File, start: u64, len: u64) {
+    use rustix::fs::{Advice, fadvise};
+    let _ = fadvise(file, start, std::num::NonZero::new(len), Advice::DontNeed);
+}
+
+/// Elsewhere the system finds out by itself.
+#[cfg(not(target_os = "linux"))]
+fn release(_file: &File, _start: u64, _len: u64) {}
 
 fn open(path: &Path) -> io::Result<File> {
     recovery::lock(path).map_err(|error| match error {

@@ -12,6 +12,11 @@
 //! start begins: the old file under its old name; under its new one and no data file; or an empty
 //! data file besides. The folder is synced before anything in a new file is acknowledged.
 //!
+//! What is written is not read again here, so the system is told to let go of it: every few mebibytes
+//! what came last goes on its way to the disk, and what has arrived there leaves memory. Else the file
+//! would fill all memory that is free, with pages that each have to be found first, and the disk would
+//! hear of nothing for half a minute and then of everything.
+//!
 //! A segment is not synced when it is closed. Under `durable` everything in it was; the other two
 //! words promise nothing for a power cut, and a sync would hold up the writer for as long as the disk
 //! takes for a segment.
@@ -27,6 +32,15 @@ use super::counters::Counters;
 use super::disk::Disk;
 use super::failure::{Failed, Step};
 use super::retention;
+
+/// What is written is released in pieces of so many bytes: a fraction of a second of a high load, and
+/// enough for the disk to write at once. A multiple of a page, so that the last page, which the next
+/// line goes into, stays.
+const RELEASE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How far back a release looks for what is on the disk by now: as far as a disk may lag behind that
+/// takes a second for what clients send in one.
+const RELEASE_BEHIND_BYTES: u64 = 64 * 1024 * 1024;
 
 /// When a segment is closed and how much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +71,8 @@ pub(super) struct Segments {
     data_file: PathBuf,
     open: OpenSegment,
     tail: Tail,
+    /// Up to here the system was told to let go of the open file.
+    released: u64,
     /// Before that no change of segments is tried.
     change_not_before: Option<Instant>,
     rules: Rules,
@@ -86,8 +102,8 @@ impl Segments {
         counters: Arc<Counters>,
     ) -> Self {
         counters.open_bytes.store(open.end, Relaxed);
-        let (data_file, tail) = (data_file.into(), Tail::Whole);
-        Self { data_file, open, tail, change_not_before: None, rules, disk, counters }
+        let (data_file, tail, released) = (data_file.into(), Tail::Whole, open.end);
+        Self { data_file, open, tail, released, change_not_before: None, rules, disk, counters }
     }
 
     /// Appends lines, whole or not at all; under `durable` they are on the disk then.
@@ -105,6 +121,7 @@ impl Segments {
         self.open.begun.get_or_insert(now);
         self.counters.open_bytes.store(self.open.end, Relaxed);
         self.counters.written_bytes.fetch_add(len, Relaxed);
+        self.release();
         Ok(())
     }
 
@@ -183,6 +200,15 @@ impl Segments {
         Ok(())
     }
 
+    fn release(&mut self) {
+        let end = self.open.end - self.open.end % RELEASE_BYTES;
+        if end > self.released {
+            let start = end.saturating_sub(RELEASE_BEHIND_BYTES);
+            (self.disk.release)(&self.open.file, start, end - start);
+            self.released = end;
+        }
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.counters.syncs.fetch_add(1, Relaxed);
         (self.disk.sync)(&self.open.file)
@@ -247,6 +273,7 @@ impl Segments {
         let file = (self.disk.open)(&self.data_file).map_err(Failed::at(Step::Begin))?;
         (self.disk.sync_folder)(&self.data_file).map_err(Failed::at(Step::Begin))?;
         self.open = OpenSegment { file, end: 0, begun: None };
+        self.released = 0;
         self.tail = Tail::Whole;
         self.change_not_before = None;
         self.counters.open_bytes.store(0, Relaxed);
