@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `outbox` | an event loop's way here: chunks of lines, tickets, verdicts, the bound |
 //! | `commit` | the thread: groups of chunks, and what is done about failures |
+//! | `linger` | how long lines gather where nobody waits |
 //! | `segments` | the open file: whole groups, new segments |
 //! | `retention` | the oldest closed segments go |
 //! | `recovery` | the open file at start-up |
@@ -27,6 +28,7 @@ mod commit;
 mod counters;
 pub mod disk;
 pub mod failure;
+mod linger;
 pub mod lock;
 pub mod outbox;
 mod pause;

@@ -4,11 +4,11 @@
 #[expect(dead_code, reason = "each lab uses its part of the rig")]
 mod rig;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use craft1_final::writer::Options;
@@ -287,4 +287,28 @@ fn a_crash_at_any_step_of_a_change_of_segments_loses_nothing() {
         assert_eq!(stored, acknowledged, "{crash:?} {fate:?}");
         assert!(stored.len() > 3, "{crash:?} {fate:?}: {stored:?}");
     }
+}
+
+#[test]
+fn what_is_written_is_released_in_pieces_of_whole_pages_and_each_segment_by_itself() {
+    const MIB: u64 = 1024 * 1024;
+    let folder = DataFolder::new();
+    let (sender, released) = mpsc::channel();
+    let release = move |_: &File, start, len| sender.send((start / MIB, len)).unwrap();
+    let disk = Disk { release: Box::new(release), ..Disk::default() };
+    let options = Options { segment_bytes: 100 * MIB, ..options(Ack::Stored) };
+    let mut rig = Rig::start(&folder, options, disk);
+    let one = line("a");
+    let lines = one.repeat(usize::try_from(MIB).unwrap() / one.len());
+    for _ in 0..110 {
+        rig.only().outbox.lines().extend_from_slice(lines.as_bytes());
+        rig.only().outbox.take(1);
+        rig.only().flush();
+        assert_eq!(rig.only().verdict().result, Ok(()));
+    }
+    rig.finish();
+    // No more than 64 MiB back, and the second segment begins anew.
+    let expected = (1..=12).map(|step| (8 * step, (8 * step).min(64))).chain([(8, 8)]);
+    let expected: Vec<_> = expected.map(|(end, len)| (end - len, len * MIB)).collect();
+    assert_eq!(released.iter().collect::<Vec<_>>(), expected);
 }

@@ -7,7 +7,7 @@
 //! before. A group stands in the file whole, or not at all.
 //!
 //! Under `accepted` nobody waits for the thread. While there is traffic it sleeps for
-//! [`Options::linger`](super::Options) between two looks, so that no loop spends a system call on
+//! [`Options::linger`](super::Options) between two looks, or shorter where much comes, so that no loop spends a system call on
 //! waking it, and a core that it shares with a loop changes hands less often. Without traffic it
 //! sleeps until the first chunk.
 //!
@@ -30,6 +30,7 @@ use craft1_phase4::ack::Ack;
 use super::Waker;
 use super::counters::Counters;
 use super::failure::Failed;
+use super::linger::Linger;
 use super::outbox::{Chunk, Emptied};
 use super::pause::Pause;
 use super::segments::Segments;
@@ -111,17 +112,19 @@ impl Committer {
 
     /// Writes until every outbox is gone and nothing waits any more, and syncs.
     pub(super) fn run(mut self) -> Result<(), Failed> {
-        let mut is_flowing = false;
+        let (mut is_flowing, mut linger) = (false, Linger::new(self.pace.linger));
         loop {
             if !is_flowing && self.chunks.wait(self.next_due()) == Woken::Closed {
                 return self.segments.finish();
             }
             match self.pace.ack {
-                Ack::Accepted => self.pause.wait(self.pace.linger),
+                Ack::Accepted => self.pause.wait(linger.next()),
                 Ack::Durable if self.is_crowded => self.pause.wait(CROWD_PAUSE),
                 Ack::Stored | Ack::Durable => {}
             }
-            is_flowing = self.commit();
+            let committed_bytes = self.commit();
+            linger.gathered(committed_bytes);
+            is_flowing = committed_bytes > 0;
             self.look_after_the_disk();
         }
     }
@@ -135,20 +138,20 @@ impl Committer {
         }
     }
 
-    /// Commits what waits now. Returns whether there was anything.
-    fn commit(&mut self) -> bool {
-        let mut was_any = false;
+    /// Commits what waits now. Returns how many bytes that were.
+    fn commit(&mut self) -> u64 {
+        let mut committed_bytes = 0;
         loop {
             let is_full = self.gather();
             if self.group.is_empty() {
-                return was_any;
+                return committed_bytes;
             }
-            was_any = true;
+            committed_bytes += self.group.iter().map(|it| it.lines.len() as u64).sum::<u64>();
             let result = self.store();
             self.count(result);
             self.give_back(result);
             if !is_full {
-                return was_any;
+                return committed_bytes;
             }
         }
     }

@@ -178,7 +178,7 @@ pub(crate) enum Fate {
 
 /// A disk whose calls have the fate that `fate` gives them.
 pub(crate) fn disk(fate: impl FnMut(Call) -> Fate + Send + 'static) -> Disk {
-    let Disk { mut cut, mut open, mut close, mut remove, .. } = Disk::default();
+    let Disk { release, mut cut, mut open, mut close, mut remove, .. } = Disk::default();
     let fate = Arc::new(Mutex::new(fate));
     let fate = move |call| fate.lock().unwrap_or_else(PoisonError::into_inner)(call);
     /// `$work`, if that is its fate.
@@ -207,6 +207,7 @@ pub(crate) fn disk(fate: impl FnMut(Call) -> Fate + Send + 'static) -> Disk {
         }),
         // A sync that works does nothing that a test could see, and takes its time.
         sync: with_fate!(Sync, |_file| Ok(())),
+        release,
         cut: with_fate!(Cut, |file, len| cut(file, len)),
         open: with_fate!(Open, |path| open(path)),
         close: with_fate!(Close, |path| close(path)),
