@@ -20,7 +20,7 @@ use std::time::Instant;
 use craft1_phase1::http::Response;
 use craft1_phase1::service::Call;
 
-use crate::rate_limit::Limiter;
+use crate::rate_limit::{ClientKey, Limiter};
 use crate::tokens::Tokens;
 
 /// What anybody may ask.
@@ -44,25 +44,48 @@ pub fn identify<'t>(
     })
 }
 
-/// Refuses a request that the limit does not allow now to who has this name, or else comes from
-/// `peer`.
-pub fn refuse(
-    limiter: &Limiter,
-    call: &Call<'_>,
-    name: Option<&str>,
-    peer: IpAddr,
-    now: Instant,
-) -> Option<Response> {
-    if (call.method, call.path) != ("POST", "/metrics") {
-        return None;
+/// The rate limit as one event loop asks it.
+#[derive(Debug)]
+pub struct Admission<'l> {
+    limiter: &'l Limiter,
+    /// Who came last without a name. Whoever sends much comes many times in a row, and the key of an
+    /// address takes longer to make than the limit to ask.
+    last_peer: Option<(IpAddr, ClientKey)>,
+}
+
+impl<'l> Admission<'l> {
+    /// Before anybody came.
+    pub fn new(limiter: &'l Limiter) -> Self {
+        Self { limiter, last_peer: None }
     }
-    let client = match name.map(str::as_bytes).or(call.client_id) {
-        Some(id) => limiter.key(id),
-        None => limiter.key_of_peer(peer),
-    };
-    let refused = limiter.check(client, now).err()?;
-    let refusal = Response::error(429, "this client has reached its limit of requests", None);
-    Some(Response { retry_after_s: Some(refused.retry_after_s()), ..refusal })
+
+    /// Refuses a request that the limit does not allow now to who has this name, or else comes from
+    /// `peer`.
+    pub fn refuse(
+        &mut self,
+        call: &Call<'_>,
+        name: Option<&str>,
+        peer: IpAddr,
+        now: Instant,
+    ) -> Option<Response> {
+        if (call.method, call.path) != ("POST", "/metrics") {
+            return None;
+        }
+        let client = match name.map(str::as_bytes).or(call.client_id) {
+            Some(id) => self.limiter.key(id),
+            None => self.key_of_peer(peer),
+        };
+        let refused = self.limiter.check(client, now).err()?;
+        let refusal = Response::error(429, "this client has reached its limit of requests", None);
+        Some(Response { retry_after_s: Some(refused.retry_after_s()), ..refusal })
+    }
+
+    fn key_of_peer(&mut self, peer: IpAddr) -> ClientKey {
+        match self.last_peer {
+            Some((last, key)) if last == peer => key,
+            _ => self.last_peer.insert((peer, self.limiter.key_of_peer(peer))).1,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -85,11 +108,12 @@ mod tests {
         Call { method: "POST", path: "/metrics", client_id, ..Call::default() }
     }
 
-    /// A limiter that has let the one request pass that this client has in 10 seconds.
-    fn spent(call: &Call<'_>, name: Option<&str>, now: Instant) -> Limiter {
+    /// One that has let the one request pass that this client has in 10 seconds.
+    fn spent(call: &Call<'_>, name: Option<&str>, now: Instant) -> Admission<'static> {
         let limiter = Limiter::new(Algorithm::Counter, "1/10s".parse().unwrap());
-        assert_eq!(refuse(&limiter, call, name, PEER, now), None);
-        limiter
+        let mut admission = Admission::new(Box::leak(Box::new(limiter)));
+        assert_eq!(admission.refuse(call, name, PEER, now), None);
+        admission
     }
 
     #[test]
@@ -133,9 +157,9 @@ mod tests {
     fn a_client_beyond_its_limit_gets_429_and_hears_when_to_come_back() {
         let now = Instant::now();
         let call = post(Some(b"web-1"));
-        let limiter = spent(&call, None, now);
+        let mut admission = spent(&call, None, now);
         let later = now + Duration::from_millis(2_500);
-        let refusal = refuse(&limiter, &call, None, PEER, later).unwrap();
+        let refusal = admission.refuse(&call, None, PEER, later).unwrap();
         assert_eq!(refusal.status, 429);
         assert!((1..=20).contains(&refusal.retry_after_s.unwrap()));
         let body = String::from_utf8(refusal.content.unwrap().bytes).unwrap();
@@ -146,9 +170,9 @@ mod tests {
     #[test]
     fn a_client_is_its_token_and_not_what_it_calls_itself() {
         let now = Instant::now();
-        let limiter = spent(&post(Some(b"a")), Some("web-1"), now);
-        let refused =
-            |call: &Call<'_>, name, peer| refuse(&limiter, call, name, peer, now).is_some();
+        let mut admission = spent(&post(Some(b"a")), Some("web-1"), now);
+        let mut refused =
+            |call: &Call<'_>, name, peer| admission.refuse(call, name, peer, now).is_some();
         assert!(refused(&post(Some(b"b")), Some("web-1"), OTHER_PEER));
         assert!(!refused(&post(Some(b"a")), Some("web-2"), PEER));
     }
@@ -156,22 +180,22 @@ mod tests {
     #[test]
     fn without_a_token_it_is_its_id_and_without_an_id_its_address() {
         let now = Instant::now();
-        let limiter = spent(&post(Some(b"a")), None, now);
-        assert!(refuse(&limiter, &post(Some(b"a")), None, OTHER_PEER, now).is_some());
-        assert_eq!(refuse(&limiter, &post(Some(b"b")), None, PEER, now), None);
-        let limiter = spent(&post(None), None, now);
-        assert!(refuse(&limiter, &post(None), None, PEER, now).is_some());
-        assert_eq!(refuse(&limiter, &post(None), None, OTHER_PEER, now), None);
-        assert_eq!(refuse(&limiter, &post(Some(b"10.0.0.7")), None, PEER, now), None);
+        let mut admission = spent(&post(Some(b"a")), None, now);
+        assert!(admission.refuse(&post(Some(b"a")), None, OTHER_PEER, now).is_some());
+        assert_eq!(admission.refuse(&post(Some(b"b")), None, PEER, now), None);
+        let mut admission = spent(&post(None), None, now);
+        assert!(admission.refuse(&post(None), None, PEER, now).is_some());
+        assert_eq!(admission.refuse(&post(None), None, OTHER_PEER, now), None);
+        assert_eq!(admission.refuse(&post(Some(b"10.0.0.7")), None, PEER, now), None);
     }
 
     #[test]
     fn only_sending_is_limited() {
         let now = Instant::now();
-        let limiter = spent(&post(None), None, now);
+        let mut admission = spent(&post(None), None, now);
         for (method, path) in [("GET", "/metrics"), ("GET", "/health"), ("POST", "/health")] {
             let call = Call { method, path, ..Call::default() };
-            assert_eq!(refuse(&limiter, &call, None, PEER, now), None, "{method} {path}");
+            assert_eq!(admission.refuse(&call, None, PEER, now), None, "{method} {path}");
         }
     }
 }

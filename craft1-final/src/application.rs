@@ -18,7 +18,7 @@ use craft1_phase2::readiness;
 use craft1_phase4::ack::Ack;
 use metrics_model::Timestamp;
 
-use crate::admission;
+use crate::admission::{self, Admission};
 use crate::obstacle::Obstacle;
 use crate::rate_limit::Limiter;
 use crate::request::Request;
@@ -49,6 +49,7 @@ pub struct Layers<'s> {
 pub struct Application<'s> {
     layers: Layers<'s>,
     tokens: Option<TokenReader<'s>>,
+    admission: Admission<'s>,
     meter: Rc<Meter>,
     /// When the requests of this turn arrived: by the clock of the loop, and as it is stored.
     arrival: Option<(Instant, Arrival)>,
@@ -58,7 +59,8 @@ impl<'s> Application<'s> {
     /// For a loop that counts here.
     pub fn new(layers: Layers<'s>, meter: Rc<Meter>) -> Self {
         let tokens = layers.tokens.map(TokenFile::reader);
-        Self { layers, tokens, meter, arrival: None }
+        let admission = Admission::new(layers.limiter);
+        Self { layers, tokens, admission, meter, arrival: None }
     }
 
     /// Answers a request that arrived from `peer` in the turn that began `now`.
@@ -73,18 +75,19 @@ impl<'s> Application<'s> {
             Ok(call) => call,
             Err(repeated) => return Reply::Response(Response::error(400, repeated, None)),
         };
-        // A path may be spelled in several ways. From here on it has one.
-        let path = plain(call.path);
+        // A path may be spelled in several ways. From here on it has one, as it nearly always had.
+        let path = if call.path == "/metrics" { call.path.into() } else { plain(call.path) };
         let call = Call { path: &path, ..call };
         let is_ingest = Route::of(&call) == Route::Ingest;
-        let result = match admitted(&mut self.tokens, &self.layers, &call, request, peer, now) {
-            Ok(name) if is_ingest => {
-                let arrival = arrival(&mut self.arrival, now, self.layers.clock);
-                ingest(&call, name, arrival, self.layers.ack, outbox)
-            }
-            Ok(_) => Ok(Reply::Response(self.layers.other(&call))),
-            Err(response) => Err(response),
-        };
+        let result =
+            match admitted(&mut self.tokens, &mut self.admission, &call, request, peer, now) {
+                Ok(name) if is_ingest => {
+                    let arrival = arrival(&mut self.arrival, now, self.layers.clock);
+                    ingest(&call, name, arrival, self.layers.ack, outbox)
+                }
+                Ok(_) => Ok(Reply::Response(self.layers.other(&call))),
+                Err(response) => Err(response),
+            };
         result.unwrap_or_else(|response| {
             if is_ingest {
                 self.meter.dropped(Dropped::by_status(response.status));
@@ -116,7 +119,7 @@ impl Debug for Application<'_> {
 /// The name of who sends this, where there are tokens.
 fn admitted<'t>(
     tokens: &'t mut Option<TokenReader<'_>>,
-    layers: &Layers<'_>,
+    admission: &mut Admission<'_>,
     call: &Call<'_>,
     request: &Request<'_>,
     peer: IpAddr,
@@ -126,7 +129,7 @@ fn admitted<'t>(
         Some(tokens) => admission::identify(tokens.tokens(), call, request.authorization)?,
         None => None,
     };
-    match admission::refuse(layers.limiter, call, name, peer, now) {
+    match admission.refuse(call, name, peer, now) {
         Some(refusal) => Err(refusal),
         None => Ok(name),
     }
