@@ -27,12 +27,15 @@ const TURNS: [usize; 2] = [1, 64];
 /// Lines that wait in the channel at most: as many as fit into the memory of the outbox.
 const LINES_MAX: usize = 64 * 1024 * 1024 / LINE.len();
 
+/// What the writer writes at once.
+const GROUP_BYTES_MAX: usize = 1024 * 1024;
+
 /// How long the writer lets lines gather.
 const LINGER: Duration = Duration::from_millis(5);
 
 fn turns(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("a turn");
     for requests in TURNS {
+        let mut group = criterion.benchmark_group(format!("a turn of {requests}"));
         group.throughput(Throughput::Elements(requests as u64));
         let folder = DataFolder::new();
         let options = Options { linger: LINGER, segment_bytes: u64::MAX, ..Options::default() };
@@ -41,7 +44,7 @@ fn turns(criterion: &mut Criterion) {
             Writer::start_on(bottomless(), &folder.data_file(), json::parse, options, wakers)
                 .expect("a writer");
         let outbox = &mut outboxes[0];
-        group.bench_function(format!("{requests} through an outbox"), |bencher| {
+        group.bench_function("through an outbox", |bencher| {
             bencher.iter(|| turn(outbox, requests));
         });
         drop(outboxes);
@@ -49,7 +52,7 @@ fn turns(criterion: &mut Criterion) {
 
         let (sender, receiver) = crossbeam_channel::bounded::<Vec<u8>>(LINES_MAX);
         let writer = thread::spawn(move || gather(&receiver));
-        group.bench_function(format!("{requests} through a channel"), |bencher| {
+        group.bench_function("through a channel", |bencher| {
             bencher.iter(|| {
                 for _ in 0..requests {
                     sender.send(black_box(LINE).to_vec()).expect("a writer");
@@ -59,7 +62,6 @@ fn turns(criterion: &mut Criterion) {
         drop(sender);
         writer.join().expect("no panic");
     }
-    group.finish();
 }
 
 /// A disk that takes everything and keeps nothing.
@@ -83,14 +85,20 @@ fn turn(outbox: &mut Outbox, requests: usize) {
     outbox.flush(now);
 }
 
-/// What waits, then a pause, as our writer does.
+/// Groups of what waits until nothing does, then a pause, as our writer does.
 fn gather(receiver: &crossbeam_channel::Receiver<Vec<u8>>) {
-    let mut pending = Vec::new();
+    let mut group = Vec::new();
     while let Ok(lines) = receiver.recv() {
-        pending.extend_from_slice(&lines);
-        receiver.try_iter().for_each(|lines| pending.extend_from_slice(&lines));
-        black_box(&pending);
-        pending.clear();
+        group.extend_from_slice(&lines);
+        for lines in receiver.try_iter() {
+            if group.len() >= GROUP_BYTES_MAX {
+                black_box(&group);
+                group.clear();
+            }
+            group.extend_from_slice(&lines);
+        }
+        black_box(&group);
+        group.clear();
         thread::sleep(LINGER);
     }
 }

@@ -30,6 +30,9 @@ const LINE: &[u8] =
 /// Requests that are in flight at once: connections, in a server.
 const IN_FLIGHT: usize = 64;
 
+/// What our writer writes at once. Without it a batch that others keep filling would never end.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
 /// A disk that takes everything and keeps nothing.
 struct Nowhere;
 
@@ -78,7 +81,9 @@ fn hand_over(criterion: &mut Criterion) {
             let mut batch = Vec::new();
             while let Some(lines) = receiver.blocking_recv() {
                 batch.extend_from_slice(&lines);
-                while let Ok(lines) = receiver.try_recv() {
+                while batch.len() < BATCH_BYTES_MAX
+                    && let Ok(lines) = receiver.try_recv()
+                {
                     batch.extend_from_slice(&lines);
                 }
                 black_box(&batch);
