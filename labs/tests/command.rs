@@ -38,7 +38,12 @@ fn a_wrong_command_line_exits_with_2_and_says_why() {
         (&["diff", "1", "1", "nowhere.rs"], "neither phase has nowhere.rs"),
         (&["diff", "1"], "two phases are compared: cargo lab diff 1 <M>"),
         (&["snapshots"], "similar subcommand"),
-        (&[], "Usage: cargo lab"),
+        (&["check", "--exec", "a", "--url", "b"], "cannot be used with"),
+        (&["check", "c1f-spsc", "--url", "b"], "cannot be used with"),
+        (&["check", "--watch", "--json"], "cannot be used with"),
+        (&["hint", "--level", "4"], "is not in 1..=3"),
+        (&["predict", "3"], "--because"),
+        (&["bench", "--vs", "all"], "reference, or phase:X"),
     ] {
         let output = output(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -169,7 +174,41 @@ fn help_is_for_a_newcomer() {
         ("help", &["--help"][..]),
         ("help_snapshot", &["snapshot", "--help"]),
         ("help_diff", &["diff", "--help"]),
+        ("help_start", &["start", "--help"]),
+        ("help_check", &["check", "--help"]),
+        ("help_predict", &["predict", "--help"]),
+        ("help_bench", &["bench", "--help"]),
     ] {
         insta::assert_snapshot!(name, stdout(&output(arguments)));
+    }
+}
+
+#[test]
+fn labs_are_listed_and_shown_to_people_and_to_programs() {
+    let list = stdout(&output(&["list"]));
+    assert!(list.contains("c1f-spsc") && list.contains("build"), "{list}");
+    let labs: Value = serde_json::from_slice(&output(&["list", "--json"]).stdout).unwrap();
+    for lab in labs.as_array().unwrap() {
+        let id = lab["id"].as_str().unwrap();
+        let shown: Value = serde_json::from_slice(&output(&["show", id, "--json"]).stdout).unwrap();
+        assert_eq!((&shown["id"], &shown["kind"]), (&lab["id"], &lab["kind"]));
+        assert!(stdout(&output(&["show", id])).starts_with(&format!("{id}: ")), "{id}");
+    }
+}
+
+#[test]
+fn alone_it_says_where_the_learner_is_and_what_comes_next() {
+    let output = output(&[]);
+    assert!(output.status.success());
+    let text = stdout(&output);
+    assert!(text.contains(" labs passed\n") && text.contains("cargo lab list"), "{text}");
+}
+
+#[test]
+fn a_mistyped_lab_is_recognised() {
+    for command in ["show", "start", "hint", "check", "solution", "verify"] {
+        let output = output(&[command, "c1f-spcs"]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        assert!(stderr(&output).contains("is it c1f-spsc?"), "{command}: {}", stderr(&output));
     }
 }

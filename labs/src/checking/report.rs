@@ -172,3 +172,7 @@ impl Score {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;
