@@ -54,7 +54,7 @@ pub enum Outcome {
         test: String,
         /// How: `signal 6`.
         how: String,
-        /// The end of what it said.
+        /// What it said, from its first panic on.
         said: String,
     },
     /// There are no tests of these names.
@@ -147,14 +147,14 @@ fn judge(wanted: &[String], end: &End, deadline: Duration) -> Outcome {
             return Outcome::Crashed {
                 test: running(),
                 how: format!("signal {number}"),
-                said: libtest::last_lines(&end.said),
+                said: libtest::crash(&end.said),
             };
         }
         process::How::Code(code) if heard.running.is_some() => {
             return Outcome::Crashed {
                 test: running(),
                 how: format!("exit status {code}"),
-                said: libtest::last_lines(&end.said),
+                said: libtest::crash(&end.said),
             };
         }
         process::How::Code(_) => {}

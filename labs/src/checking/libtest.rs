@@ -3,7 +3,7 @@
 //! The form is that of libtest with one thread: `test name ... ` before a test runs, its result
 //! behind it, and what failing tests said at the end. (`--format json` is not stable.)
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was heard of a test program.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,14 @@ fn said(text: &str) -> BTreeMap<String, String> {
             text.push('\n');
         }
     }
-    said.into_iter().map(|(name, text)| (name, text.trim().to_owned())).collect()
+    said.into_iter().map(|(name, text)| (name, once(text.trim()))).collect()
+}
+
+/// Each paragraph once: a property that fails says the same for every example that it tries.
+fn once(text: &str) -> String {
+    let mut seen = BTreeSet::new();
+    let paragraphs = text.split("\n\n").filter(|paragraph| seen.insert(*paragraph));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// What the runtime says to each panic, whatever it is.
@@ -81,12 +88,24 @@ fn is_noise(line: &str) -> bool {
 }
 
 /// Lines of a crash that are shown.
-const LAST_LINES: usize = 20;
+const CRASH_LINES: usize = 20;
 
-/// The end of a text.
-pub fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.trim_end().lines().filter(|line| !is_noise(line)).collect();
-    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+/// What a program said when it crashed: from its first panic on, or the end of it where there was
+/// none, without the frames of the stack.
+pub fn crash(text: &str) -> String {
+    let lines: Vec<&str> =
+        text.trim_end().lines().filter(|line| !is_noise(line) && !is_frame(line)).collect();
+    let first = lines.iter().position(|line| line.contains(" panicked at "));
+    let start = first.unwrap_or(lines.len().saturating_sub(CRASH_LINES));
+    lines[start..].iter().take(CRASH_LINES).copied().collect::<Vec<_>>().join("\n")
+}
+
+/// `  12:  0x55b2 - drop_in_place`, or the line below it that says where.
+fn is_frame(line: &str) -> bool {
+    let line = line.trim_start();
+    let number = line.split(':').next().unwrap_or_default();
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    line.starts_with("at /") || is_number && line.contains(" - ")
 }
 
 #[cfg(test)]
@@ -119,14 +138,28 @@ mod tests {
     }
 
     #[test]
+    fn a_paragraph_that_comes_again_is_heard_once() {
+        let text = "test a ... FAILED\n\n---- a stdout ----\n\npanicked\nno\n\npanicked\nno\n\n\
+                    minimal failing input: 0\n\nfailures:\n    a\n";
+        let said = parse(text).tests["a"].clone().unwrap();
+        assert_eq!(said, "panicked\nno\n\nminimal failing input: 0");
+    }
+
+    #[test]
     fn a_test_that_never_ended_is_known() {
         let heard = parse("running 2 tests\ntest a ... ok\ntest b ... ");
         assert_eq!((heard.tests.len(), heard.running.as_deref()), (1, Some("b")));
     }
 
     #[test]
-    fn the_end_of_a_crash_is_short() {
+    fn a_crash_is_told_from_its_first_panic_on() {
+        let text = "test a ... \nthread 'a' panicked at src/a.rs:1:2:\nCausality violation\n\
+                    stack backtrace:\n   0:  0x55b2 - drop_in_place\n       at /rustc/a.rs:1:2\n\
+                    thread 'a' panicked at b.rs:\naborting.\n";
+        let expected = "thread 'a' panicked at src/a.rs:1:2:\nCausality violation\n\
+                        thread 'a' panicked at b.rs:\naborting.";
+        assert_eq!(crash(text), expected);
         let lines: Vec<String> = (0..50).map(|number| number.to_string()).collect();
-        assert_eq!(last_lines(&lines.join("\n")).lines().next(), Some("30"));
+        assert_eq!(crash(&lines.join("\n")).lines().next(), Some("30"));
     }
 }

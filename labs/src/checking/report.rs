@@ -134,18 +134,21 @@ impl Failure {
     }
 }
 
-/// Lines of a failure that are shown. A byte dump may have thousands.
-const SAID_LINES_MAX: usize = 40;
+/// Lines of a failure that are shown at its start, and as many at its end, where a property says
+/// what it has come down to. A dump of bytes may have thousands.
+const SAID_LINES: usize = 20;
 
 fn indented(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    let mut lines = text.lines();
-    for line in lines.by_ref().take(SAID_LINES_MAX) {
-        writeln!(out, "          {line}")?;
+    let lines: Vec<&str> = text.lines().collect();
+    let left_out = SAID_LINES..lines.len().saturating_sub(SAID_LINES);
+    for (index, line) in lines.iter().enumerate() {
+        if !left_out.contains(&index) {
+            writeln!(out, "          {line}")?;
+        } else if index == left_out.start {
+            writeln!(out, "          … {} lines …", left_out.len())?;
+        }
     }
-    match lines.count() {
-        0 => Ok(()),
-        more => writeln!(out, "          … and {more} more lines"),
-    }
+    Ok(())
 }
 
 impl Score {

@@ -75,5 +75,8 @@ fn a_long_failure_is_cut_and_says_so() {
     let failure = Failure { test: "long".into(), said: lines.join("\n") };
     let outcome = Outcome::Failed { tests: vec![failure] };
     let report = Report { checks: vec![line(&lab, "lines", outcome)], ..Report::new(&lab, 7) };
-    assert!(text(&lab, &report, false).contains("\n          … and 60 more lines\n"));
+    assert!(
+        text(&lab, &report, false)
+            .contains("\n          19\n          … 60 lines …\n          80\n")
+    );
 }
