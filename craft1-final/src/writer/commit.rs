@@ -7,9 +7,9 @@
 //! before. A group stands in the file whole, or not at all.
 //!
 //! Under `accepted` nobody waits for the thread. While there is traffic it sleeps for
-//! [`Options::linger`](super::Options) between two looks, or shorter where much comes, so that no loop spends a system call on
-//! waking it, and a core that it shares with a loop changes hands less often. Without traffic it
-//! sleeps until the first chunk.
+//! [`Options::linger`](super::Options) between two looks, or shorter where much comes, so that no
+//! loop spends a system call on waking it, and a core that it shares with a loop changes hands less
+//! often. Without traffic it sleeps until the first chunk.
 //!
 //! Under `durable` a fast disk would sync before a crowd of clients has come together again. So after
 //! a group of many requests the thread waits a moment for the next one (`PostgreSQL`'s `commit_delay`,
@@ -150,6 +150,7 @@ impl Committer {
             let result = self.store();
             self.count(result);
             self.give_back(result);
+            self.segments.release();
             if !is_full {
                 return committed_bytes;
             }

@@ -121,8 +121,18 @@ impl Segments {
         self.open.begun.get_or_insert(now);
         self.counters.open_bytes.store(self.open.end, Relaxed);
         self.counters.written_bytes.fetch_add(len, Relaxed);
-        self.release();
         Ok(())
+    }
+
+    /// Tells the system to let go of what was written, where that has become enough. It may have to
+    /// hand a piece to the disk first, so nobody should be waiting for an answer.
+    pub(super) fn release(&mut self) {
+        let end = self.open.end - self.open.end % RELEASE_BYTES;
+        if end > self.released {
+            let start = end.saturating_sub(RELEASE_BEHIND_BYTES);
+            (self.disk.release)(&self.open.file, start, end - start);
+            self.released = end;
+        }
     }
 
     /// Finds out whether so many bytes could be stored, and takes them back. They are blanks, so that
@@ -198,15 +208,6 @@ impl Segments {
             }
         }
         Ok(())
-    }
-
-    fn release(&mut self) {
-        let end = self.open.end - self.open.end % RELEASE_BYTES;
-        if end > self.released {
-            let start = end.saturating_sub(RELEASE_BEHIND_BYTES);
-            (self.disk.release)(&self.open.file, start, end - start);
-            self.released = end;
-        }
     }
 
     fn sync(&mut self) -> io::Result<()> {
