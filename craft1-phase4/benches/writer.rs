@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use craft1_phase1::service::Unstored;
 use craft1_phase3::json;
 use craft1_phase4::ack::Ack;
-use craft1_phase4::writer::{Options, Storage, Writer};
+use craft1_phase4::writer::{Options, QUEUE_BYTES_MAX, Storage, Writer};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use testkit::DataFolder;
 use tokio::runtime::{Builder, Runtime};
@@ -76,7 +76,9 @@ fn hand_over(criterion: &mut Criterion) {
                 }
             });
         });
-        let (sender, mut receiver) = mpsc::channel::<Vec<u8>>(32 * 1024);
+        // No more memory than our queue has.
+        let places = (QUEUE_BYTES_MAX / lines.len()).min(32 * 1024);
+        let (sender, mut receiver) = mpsc::channel::<Vec<u8>>(places);
         let reader = thread::spawn(move || {
             let mut batch = Vec::new();
             while let Some(lines) = receiver.blocking_recv() {
