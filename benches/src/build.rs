@@ -25,11 +25,11 @@ pub fn executable(subject: &Subject) -> Result<PathBuf, BuildError> {
 }
 
 /// Builds an example of a package in release mode.
-pub(crate) fn example(package: &str, name: &'static str) -> Result<PathBuf, BuildError> {
+pub(crate) fn example(package: &str, name: &str) -> Result<PathBuf, BuildError> {
     build(name, &["build", "--release", "--locked", "--package", package, "--example", name])
 }
 
-fn build(binary: &'static str, arguments: &[&str]) -> Result<PathBuf, BuildError> {
+fn build(binary: &str, arguments: &[&str]) -> Result<PathBuf, BuildError> {
     let mut process = cargo()
         .args(arguments)
         .arg("--message-format=json-render-diagnostics")
@@ -43,7 +43,9 @@ fn build(binary: &'static str, arguments: &[&str]) -> Result<PathBuf, BuildError
     if !status.success() {
         return Err(BuildError::Failed { command: arguments.join(" ") });
     }
-    found.map_err(BuildError::NoCargo)?.ok_or(BuildError::NoExecutable { binary })
+    found
+        .map_err(BuildError::NoCargo)?
+        .ok_or_else(|| BuildError::NoExecutable { binary: binary.into() })
 }
 
 /// The cargo that called us, in this workspace.
@@ -104,7 +106,7 @@ pub enum BuildError {
     #[error("cargo made no program called {binary}")]
     NoExecutable {
         /// What was expected.
-        binary: &'static str,
+        binary: String,
     },
     /// A program of the system that this system does not have.
     #[error("{name} is not installed")]

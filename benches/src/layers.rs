@@ -5,8 +5,9 @@
 //! as [`crate::statistics`] compares servers: by their ratio in the same round.
 //!
 //! Instructions come from callgrind and need a program that does nothing else. A package that wants
-//! them counted has an example called `count`: without arguments it prints a line for each thing that
-//! it can do, `GROUP/BENCHMARK` in criterion's words, and `count GROUP/BENCHMARK N` does it N times.
+//! them counted has an example called `count_` and the last word of its name, so that no two packages
+//! build the same program: without arguments it prints a line for each thing that it can do,
+//! `GROUP/BENCHMARK` in criterion's words, and with `GROUP/BENCHMARK N` it does that N times.
 
 use std::{
     fs, io,
@@ -24,9 +25,6 @@ use crate::{
     provenance,
     record::{LayerBenchmark, LayerGroup, Pinning, Provenance, Record, SCHEMA_VERSION},
 };
-
-/// The example that counts.
-const COUNT: &str = "count";
 
 /// Iterations of the shorter count.
 const ITERATIONS: u64 = 20;
@@ -212,8 +210,15 @@ fn add(groups: &mut Vec<LayerGroup>, package: &str, estimate: Estimate) {
     }
 }
 
+/// The name of the example that counts.
+fn counter(package: &str) -> String {
+    let (_, last_word) = package.rsplit_once('-').unwrap_or(("", package));
+    format!("count_{last_word}")
+}
+
 fn can_count(package: &str) -> bool {
-    let example = PathBuf::from(package).join("examples").join(COUNT).with_extension("rs");
+    let example = PathBuf::from(package).join("examples").join(counter(package));
+    let example = example.with_extension("rs");
     build::workspace_directory().join(example).is_file()
 }
 
@@ -224,7 +229,7 @@ fn count(
     groups: &mut [LayerGroup],
     say: &mut dyn FnMut(&str),
 ) -> Result<(), LayersError> {
-    let program = build::example(package, COUNT)?;
+    let program = build::example(package, &counter(package))?;
     let list = Command::new(&program).stdin(Stdio::null()).output()?;
     let known = String::from_utf8_lossy(&list.stdout).into_owned();
     for group in groups.iter_mut().filter(|group| group.package == package) {

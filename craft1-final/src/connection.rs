@@ -11,17 +11,20 @@
 //! | [`exchange`] | complete requests to answers; no I/O |
 //! | [`parked`] | answers that wait until their metrics are stored |
 //! | [`buffers`] | the memory for what is incomplete or not taken |
-//! | [`patience`] | what is waited for, and until when |
+//! | `ending` | the last answer, and what comes after it |
+//! | `waiting`, [`patience`] | what is waited for, and until when |
 //! | [`present`] | the time of a turn |
 //! | [`wire`] | the socket |
 //!
 //! In the steady state a request costs one `recv` and one `send`.
 
 pub mod buffers;
+mod ending;
 pub mod exchange;
 pub mod parked;
 pub mod patience;
 pub mod present;
+mod waiting;
 pub mod wire;
 
 use std::io;
@@ -37,13 +40,8 @@ use crate::telemetry::Dropped;
 use crate::timer_wheel::Tick;
 
 use exchange::{Client, Outcome, Rest, Shared, Then, Unanswered};
-use parked::PARKED_MAX;
 use patience::{Awaits, Watch};
 use wire::{Received, Wire};
-
-/// Reads in a row from a client that was answered and goes on sending. The others are served in
-/// between.
-const DISCARDS_PER_TURN: usize = 4;
 
 /// What is to become of a connection after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,14 +104,6 @@ impl Connection {
     /// When [`out_of_time`](Self::out_of_time) is to be called. It moves with every call.
     pub fn deadline(&self) -> Tick {
         self.watch.deadline()
-    }
-
-    /// Whether nobody would miss an answer if it ended now.
-    pub fn is_idle(&self) -> bool {
-        self.stage == Stage::Open
-            && !self.has_begun()
-            && self.wire.is_clear()
-            && self.client.parked == 0
     }
 
     /// Goes on after an event. `has_peer_finished` is whether it says that the peer sends no more.
@@ -213,38 +203,6 @@ impl Connection {
         }
     }
 
-    /// Nothing is read until there is room for answers again.
-    fn is_blocked(&self) -> bool {
-        !self.wire.is_clear() || self.client.parked >= PARKED_MAX
-    }
-
-    /// Whether there is room for what it holds, together with what all others hold.
-    fn has_room(&mut self, shared: &mut Shared<'_>) -> bool {
-        let bytes = self.kept.capacity() + self.wire.buffered_bytes();
-        let has_room = shared.buffers.resize(self.buffered_bytes, bytes);
-        if has_room {
-            self.buffered_bytes = bytes;
-        }
-        has_room
-    }
-
-    /// Forgets what there is no room for. Who has sent it is told so, and who does not take its
-    /// answers is cut off.
-    fn make_room(&mut self, buffer: &mut [u8], shared: &mut Shared<'_>) -> Fate {
-        if self.kept.is_empty() {
-            shared.meter.cut_off();
-            return Fate::Close;
-        }
-        self.kept = Vec::new();
-        shared.refuse_for_room(self.reader.is_head(), &mut self.client);
-        self.stage = Stage::Ending(Rest::Surely);
-        self.go_on(buffer, shared)
-    }
-
-    fn has_begun(&self) -> bool {
-        !self.kept.is_empty() && self.unanswered != Unanswered::For(Missing::All)
-    }
-
     // ANCHOR: exchange
     /// Reads once, answers every request that is complete, and sends all answers at once.
     fn exchange(&mut self, buffer: &mut [u8], shared: &mut Shared<'_>) -> io::Result<Fate> {
@@ -299,72 +257,5 @@ impl Connection {
             self.unanswered = unanswered;
         }
         then
-    }
-
-    /// RFC 9112, section 8: a request that ends early is incomplete, and it is worth saying so: the
-    /// peer may have ended its side only.
-    fn answer_to_the_end(&mut self, shared: &mut Shared<'_>) -> Then {
-        if self.has_begun() {
-            let response = Response::error(400, "the connection ended inside the request", None);
-            shared.meter.dropped(Dropped::Malformed);
-            shared.refuse(&response, self.reader.is_head(), &mut self.client);
-        }
-        Then::End(Rest::Nothing)
-    }
-
-    /// Closes as soon as everything is sent. What is unread when a socket closes makes the close a
-    /// reset, and a reset can overtake the answer (RFC 9112, section 9.6).
-    fn end(&mut self, rest: Rest, buffer: &mut [u8]) -> io::Result<Fate> {
-        if self.client.parked > 0 || !self.wire.is_clear() {
-            return Ok(Fate::Wait);
-        }
-        let has_more = match rest {
-            Rest::Nothing => false,
-            Rest::Perhaps => matches!(self.wire.receive(buffer)?, Received::Bytes(_)),
-            Rest::Surely => true,
-        };
-        if !has_more {
-            return Ok(Fate::Close);
-        }
-        self.wire.end()?;
-        self.stage = Stage::Lingering;
-        self.discard(buffer)
-    }
-
-    fn discard(&mut self, buffer: &mut [u8]) -> io::Result<Fate> {
-        for _ in 0..DISCARDS_PER_TURN {
-            match self.wire.receive(buffer)? {
-                Received::End => return Ok(Fate::Close),
-                Received::Bytes(len) if len == buffer.len() || self.has_peer_finished => {}
-                Received::Bytes(_) | Received::Nothing => return Ok(Fate::Wait),
-            }
-        }
-        Ok(Fate::Again)
-    }
-
-    /// Sets the deadline of what it waits for now, unless it has waited for that before the call.
-    fn watch(&mut self, has_progressed: bool, shared: &Shared<'_>) {
-        self.is_new &= !has_progressed;
-        let (awaits, tick) = (self.awaits(), shared.present.tick());
-        self.watch.go_on(awaits, has_progressed, tick, &shared.patience);
-    }
-
-    fn awaits(&self) -> Awaits {
-        if self.stage == Stage::Lingering {
-            return Awaits::End;
-        }
-        if !self.wire.is_clear() {
-            return Awaits::Room;
-        }
-        let is_read_from = self.stage == Stage::Open && !self.is_blocked();
-        match self.unanswered {
-            Unanswered::For(Missing::Head) if is_read_from && self.has_begun() => Awaits::Head,
-            Unanswered::For(Missing::Body { .. }) if is_read_from && self.has_begun() => {
-                Awaits::Body
-            }
-            _ if self.client.parked > 0 => Awaits::Writer,
-            _ if self.is_new => Awaits::Head,
-            _ => Awaits::Request,
-        }
     }
 }

@@ -1,5 +1,5 @@
 //! What is measured: a list of things to do, which criterion times (`http.rs`) and valgrind counts
-//! (`examples/count.rs`).
+//! (`examples/count_final.rs`).
 
 use std::fmt::Write as _;
 use std::hint::black_box;

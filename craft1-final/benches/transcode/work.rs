@@ -1,5 +1,5 @@
 //! What is measured: a list of things to do, which criterion times (`transcode.rs`) and valgrind counts
-//! (`examples/count.rs`).
+//! (`examples/count_final.rs`).
 //!
 //! Each turns a body into the lines that stand in `metrics.jsonl` afterwards, and before anything is
 //! timed all of them have to write the same lines.

@@ -1,5 +1,5 @@
 //! What is measured: a list of things to do, which criterion times (`json.rs`) and valgrind counts
-//! (`examples/count.rs`).
+//! (`examples/count_phase3.rs`).
 
 #[expect(dead_code, reason = "what is read here goes nowhere")]
 mod typed;

@@ -28,7 +28,7 @@ impl Work {
     }
 }
 
-/// The whole of an example called `count`, which `cargo compare layers` runs under valgrind: without
+/// The whole of an example that `count_` begins the name of, which `cargo compare layers` runs under valgrind: without
 /// arguments it prints what there is to do, and with `GROUP/NAME TIMES` it does that so many times
 /// and nothing else.
 ///

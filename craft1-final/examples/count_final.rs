@@ -1,5 +1,5 @@
 //! Does one thing of the benchmarks so many times and nothing else, so that its instructions can be
-//! counted: `valgrind --tool=callgrind count "http read/1 request/ours" 100`. Without arguments it
+//! counted: `valgrind --tool=callgrind count_final "http read/1 request/ours" 100`. Without arguments it
 //! prints what it can do. `cargo compare layers` runs it.
 
 #[path = "../benches/http/work.rs"]
