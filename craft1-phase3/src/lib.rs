@@ -30,4 +30,4 @@
 
 pub mod json;
 pub mod line;
-mod word;
+pub mod word;

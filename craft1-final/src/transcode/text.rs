@@ -2,42 +2,23 @@
 //!
 //! What always holds: the answer is the one that looking at the bytes one by one would give.
 //!
-//! The arithmetic is explained where it was introduced, in phase 3's `word.rs`; here bytes from
-//! 0x7F on mean something, too.
+//! The arithmetic is phase 3's; here bytes from 0x7F on mean something, too.
 
-const WORD_BYTES: usize = 8;
+use craft1_phase3::word::{HIGH_BITS, escaped, len_before, splat};
 
 /// How many bytes stand before the first one that is a quote, a backslash or not printable ASCII.
 #[inline(always)]
 pub(super) fn plain_len(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<WORD_BYTES>();
-    for (index, word) in words.iter().enumerate() {
-        let specials = specials(u64::from_le_bytes(*word));
-        if specials != 0 {
-            // Little endian: the first byte is the lowest.
-            return index * WORD_BYTES + specials.trailing_zeros() as usize / WORD_BYTES;
-        }
-    }
-    let special = rest.iter().position(|byte| is_special(*byte));
-    bytes.len() - rest.len() + special.unwrap_or(rest.len())
+    len_before(bytes, |word| (escaped(word) | not_printable(word)) & HIGH_BITS, is_special)
 }
 
 const fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7F..)
 }
 
-/// Marks special bytes by their highest bit. The lowest mark is right; those above it may not be.
-const fn specials(word: u64) -> u64 {
-    let quotes_and_controls = (word ^ splat(0x02)).wrapping_sub(splat(0x21));
-    let backslashes = (word ^ splat(b'\\')).wrapping_sub(splat(0x01));
-    // 0x7F is the one byte below 0x80 that one more takes there.
-    let not_ascii = word | word.wrapping_add(splat(0x01));
-    (quotes_and_controls | backslashes | not_ascii) & splat(0x80)
-}
-
-/// The same byte, eight times.
-const fn splat(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; WORD_BYTES])
+/// Marks what is not ASCII, and 0x7F: the one byte below 0x80 that one more takes there.
+const fn not_printable(word: u64) -> u64 {
+    word | word.wrapping_add(splat(0x01))
 }
 
 #[cfg(test)]
