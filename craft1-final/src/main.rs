@@ -114,13 +114,19 @@ fn serve(options: &Options, tokens: Option<&Arc<TokenFile>>) -> Result<()> {
     });
 
     tracing::info!("stopping: everybody is answered");
+    finish(writer, options)?;
+    // Last, because what was accepted is to be written whatever has failed.
+    served.context("the server ended before its time")
+}
+
+/// Writes what is still to be written, and says how much it was.
+fn finish(writer: Arc<Writer>, options: &Options) -> Result<()> {
     let at = options.storage.data_file.display();
     // Nobody else has it by now, unless the second signal is about to end the process.
     let writer = Arc::into_inner(writer).context("stopped at once")?;
     let stored = writer.finish().with_context(|| format!("data file {at}"))?;
     say(&format!("stopped: wrote {stored} metrics to {at}"));
-    // Last, because what was accepted is to be written whatever has failed.
-    served.context("the server ended before its time")
+    Ok(())
 }
 
 fn start_writer(
