@@ -135,3 +135,18 @@ fn imports_as_rustfmt_leaves_them_stay_as_they_are() {
         assert!(grouped == text, "{path}:\n{grouped}");
     }
 }
+
+#[test]
+fn anchors_are_for_the_book_and_the_labs() {
+    let course = Course::of_workspace().unwrap();
+    let mut with_anchors = 0;
+    for phase in course.phases() {
+        let sources = Tree::read(&phase.folder().join("src")).unwrap();
+        with_anchors += sources.iter().filter(|(_, text)| text.contains("// ANCHOR")).count();
+        let layer = Layer::read(phase).unwrap();
+        for (path, text) in layer.sources.iter() {
+            assert!(!text.contains("// ANCHOR"), "{path}");
+        }
+    }
+    assert!(with_anchors > 0);
+}
