@@ -33,7 +33,7 @@ pub type Obstacle = fn(&Target) -> Option<String>;
 /// How a check is run.
 pub enum Run {
     /// It asks a server that runs in this setting.
-    Asks(Setting, Box<dyn Fn(&Session<'_>) -> Tried>),
+    Asks(Setting, Box<dyn Fn(&Session) -> Tried>),
     /// It starts and ends servers of its own.
     Starts(fn(&Stage<'_>) -> Tried),
 }

@@ -165,17 +165,16 @@ impl Grading<'_> {
         Some(Stage { template, phase, seed, interrupt: self.interrupt })
     }
 
-    fn ask(&mut self, setting: Setting, try_it: &dyn Fn(&Session<'_>) -> Tried) -> Tried {
+    fn ask(&mut self, setting: Setting, try_it: &dyn Fn(&Session) -> Tried) -> Tried {
         if let Target::Url { address, .. } = self.request.target {
             let (phase, seed) = (self.request.phase, self.request.seed);
-            let session =
-                Session { address, phase, seed, pid: None, folder: None, impatience: false };
+            let session = Session { address, phase, seed, pid: None, impatience: false };
             return try_it(&session);
         }
         self.make_ready(setting)?;
-        let Some((_, server, folder)) = &self.shared else { return Ok(None) };
+        let Some((_, server, _)) = &self.shared else { return Ok(None) };
         let Some(stage) = self.stage() else { return Ok(None) };
-        let session = stage.session(server, folder);
+        let session = stage.session(server);
         let tried = try_it(&session);
         // Who answers a moment after a failure is neither dead nor hung.
         let hangs = tried.is_err() && session.still_answers("the check").is_err();

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use testkit::{Client, DataFolder, Response};
+use testkit::{Client, Response};
 
 use super::bytes;
 use super::check::Failure;
@@ -19,7 +19,7 @@ pub const METRIC: &str = r#"{"name":"m","value":1}"#;
 
 /// A server that runs.
 #[derive(Debug)]
-pub struct Session<'s> {
+pub struct Session {
     /// Where it listens.
     pub address: SocketAddr,
     /// What it is graded as.
@@ -28,8 +28,6 @@ pub struct Session<'s> {
     pub seed: u64,
     /// Its process, where the grader has started it.
     pub pid: Option<u32>,
-    /// Where it stores, if that is known.
-    pub folder: Option<&'s DataFolder>,
     /// Whether it can be told how long to wait for a request.
     pub impatience: bool,
 }
@@ -50,7 +48,7 @@ pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").into_bytes()
 }
 
-impl Session<'_> {
+impl Session {
     /// A connection whose answers come within [`ANSWER_MAX`].
     ///
     /// # Errors

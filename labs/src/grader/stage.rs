@@ -28,7 +28,7 @@ pub const START_MAX: Duration = Duration::from_secs(20);
 pub const STOP_MAX: Duration = Duration::from_secs(15);
 
 /// Lines of a server that are shown: the first say what happened, the last where.
-const LINES_SHOWN: usize = 8;
+const LINES_SHOWN: usize = 12;
 
 /// What checks that start servers are given.
 #[derive(Debug)]
@@ -49,30 +49,38 @@ impl Stage<'_> {
     /// # Errors
     /// Where it does not come to listen.
     pub fn start(&self, folder: &DataFolder, setting: Setting) -> Result<Server, Failure> {
-        let port =
-            free_port().map_err(|error| self.not_started(&format!("no free port: {error}")))?;
+        self.launch(folder, setting).map_err(|reason| {
+            let expected = "a line \"listening on http://127.0.0.1:PORT\", or {port} open";
+            Failure::new(format!("started {}", self.template.text()), reason.to_string(), expected)
+        })
+    }
+
+    /// As [`Stage::start`], where a server may have its reasons not to.
+    ///
+    /// # Errors
+    /// Where it does not come to listen.
+    pub fn launch(&self, folder: &DataFolder, setting: Setting) -> Result<Server, NotStarted> {
+        let port = free_port().map_err(NotStarted::NoPort)?;
         let mut command = self.template.command(port, &folder.data_file(), setting);
-        let server = Server::spawn(&mut command)
-            .map_err(|error| self.not_started(&format!("it cannot be run: {error}")))?;
+        let server = Server::spawn(&mut command).map_err(NotStarted::NoProgram)?;
         self.interrupt.watch(Some(server.pid()));
         let told = self.template.has(Placeholder::Port).then_some(port);
         let server = server.until_it_listens(told, START_MAX).map_err(|reason| {
             self.interrupt.watch(None);
-            self.not_started(&describe(&reason, told))
+            NotStarted::NotListening(reason)
         })?;
         // A port opens before its server is ready. What it answers, a check will ask.
-        let _ = self.session(&server, folder).exchange(&get("/health"));
+        let _ = self.session(&server).exchange(&get("/health"));
         Ok(server)
     }
 
     /// A session with a server that this stage has started.
-    pub fn session<'s>(&'s self, server: &Server, folder: &'s DataFolder) -> Session<'s> {
+    pub fn session(&self, server: &Server) -> Session {
         Session {
             address: server.address(),
             phase: self.phase,
             seed: self.seed,
             pid: Some(server.pid()),
-            folder: Some(folder),
             impatience: self.template.has(Placeholder::Timeout),
         }
     }
@@ -114,11 +122,38 @@ impl Stage<'_> {
         self.interrupt.watch(None);
         ended
     }
+}
 
-    fn not_started(&self, came_back: &str) -> Failure {
-        let expected = "a line \"listening on http://127.0.0.1:PORT\", or {port} open";
-        Failure::new(format!("started {}", self.template.text()), came_back, expected)
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// No port is free.
+    #[error("there is no free port: {0}")]
+    NoPort(io::Error),
+    /// The system does not run it.
+    #[error("it cannot be run: {0}")]
+    NoProgram(io::Error),
+    /// It runs or ran, and does not listen.
+    #[error("{}", describe(.0))]
+    NotListening(NotListening),
+}
+
+impl NotStarted {
+    /// All that it has said.
+    pub fn output(&self) -> String {
+        match self {
+            Self::NoPort(_) | Self::NoProgram(_) => String::new(),
+            Self::NotListening(NotListening::Ended(exit)) => words_of(exit),
+            Self::NotListening(NotListening::Silent { stdout, stderr }) => {
+                [&stdout[..], stderr].concat().join("\n")
+            }
+        }
     }
+}
+
+/// All that a server has said before it ended.
+pub fn words_of(exit: &Exit) -> String {
+    [&exit.stdout[..], &exit.stderr].concat().join("\n")
 }
 
 /// Ports that no system gives to connections that go out, which could take one before the server does.
@@ -134,22 +169,18 @@ fn free_port() -> io::Result<u16> {
     ports.find(is_free).ok_or_else(|| io::ErrorKind::AddrInUse.into())
 }
 
-fn describe(reason: &NotListening, port: Option<u16>) -> String {
+fn describe(reason: &NotListening) -> String {
     match reason {
         NotListening::Ended(exit) => format!(
             "{} before it listened\n{}",
             how_it_ended(exit.status),
             said(&exit.stdout, &exit.stderr)
         ),
-        NotListening::Silent { stdout, stderr } => {
-            let opened =
-                port.map_or(String::new(), |port| format!(" and did not open port {port}"));
-            format!(
-                "it runs, but in {} s it printed no address{opened}\n{}",
-                START_MAX.as_secs(),
-                said(stdout, stderr)
-            )
-        }
+        NotListening::Silent { stdout, stderr } => format!(
+            "it runs, but in {} s it printed no address and opened no port\n{}",
+            START_MAX.as_secs(),
+            said(stdout, stderr)
+        ),
     }
 }
 
@@ -172,7 +203,7 @@ pub fn said(stdout: &[String], stderr: &[String]) -> String {
     if lines.len() <= LINES_SHOWN {
         return format!("its {stream}:\n  {}", lines.join("\n  "));
     }
-    let (first, last) = (&lines[..2], &lines[lines.len() - LINES_SHOWN + 2..]);
+    let (first, last) = (&lines[..LINES_SHOWN / 2], &lines[lines.len() - LINES_SHOWN / 2..]);
     format!(
         "the first and last lines of its {stream}:\n  {}\n  …\n  {}",
         first.join("\n  "),
@@ -200,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_is_said_with_its_said() {
+    fn a_program_that_ends_is_said_with_its_words() {
         let failure = start("sh -c 'echo address in use >&2; exit 7'").unwrap_err();
         assert!(failure.came_back.starts_with("it ended with exit code 7 before"), "{failure:?}");
         assert!(failure.came_back.ends_with("errors:\n  address in use"), "{failure:?}");
@@ -226,7 +257,8 @@ mod tests {
     #[test]
     fn of_many_lines_the_ends_are_shown() {
         let lines: Vec<String> = (0..100).map(|line| line.to_string()).collect();
-        let expected = "the first and last lines of its output:\n  0\n  1\n  …\n  94\n  95\n";
+        let expected =
+            "the first and last lines of its output:\n  0\n  1\n  2\n  3\n  4\n  5\n  …\n  94\n";
         assert!(said(&lines, &[]).starts_with(expected), "{}", said(&lines, &[]));
         assert_eq!(said(&lines[..2], &[]), "its output:\n  0\n  1");
         assert_eq!(said(&[], &[]), "it said nothing");

@@ -41,7 +41,7 @@ pub(super) fn asks(
     claim: &str,
     since: Phase,
     setting: Setting,
-    try_it: fn(&Session<'_>) -> Tried,
+    try_it: fn(&Session) -> Tried,
     teaches: &'static str,
 ) -> Check {
     row(name, claim, since, Run::Asks(setting, Box::new(try_it)), teaches)

@@ -87,7 +87,7 @@ fn that_crashes_on_a_long_head() {
 #[ignore = "slow lane: waits until a server that compiles first would have started"]
 fn that_prints_nothing_and_opens_nothing() {
     let words =
-        ["it runs, but in 20 s it printed no address and did not open port", "it said nothing"];
+        ["it runs, but in 20 s it printed no address and opened no port", "it said nothing"];
     assert_fails("says_nothing", "start/answers", &words);
 }
 
@@ -95,6 +95,39 @@ fn that_prints_nothing_and_opens_nothing() {
 fn that_does_not_start() {
     let words = ["it ended with exit code 1 before it listened", "cannot read settings.toml"];
     assert_fails("ends_at_once", "start/answers", &words);
+}
+
+#[test]
+fn that_hangs_on_a_request() {
+    let words = ["no answer before the deadline", "it hangs: GET /health is not answered any more"];
+    assert_fails("hangs", "contract/refuses-nan", &words);
+}
+
+#[test]
+fn that_never_answers() {
+    let words = ["GET /health", "no answer before the deadline", "\"expected\":\"an answer\""];
+    assert_fails("never_answers", "start/answers", &words);
+}
+
+/// Each try takes a deadline, so after three of them the rest of the theme is left.
+#[test]
+#[ignore = "slow lane: waits for the deadlines of three servers that hang"]
+fn that_hangs_again_and_again_is_left() {
+    if !has_python() {
+        return;
+    }
+    let (report, _) = graded(&["--exec", &exec("hangs_on_refusal"), "--only", "contract/refuses"]);
+    assert_eq!(with_outcome(&report, "failed").len(), 3, "{report:#}");
+    let not_run = with_outcome(&report, "not_run");
+    assert!(not_run.len() > 80, "{report:#}");
+    let reason = "3 servers have crashed or hung in this theme: mend that first";
+    assert!(not_run.iter().all(|check| check["reason"] == reason), "{report:#}");
+}
+
+#[test]
+fn that_throws_away_what_it_cannot_read() {
+    let words = ["line 2 is damaged", "the file as it was", "somebody wants to know"];
+    assert_fails("skips_damage", "kill/damage-stays", &words);
 }
 
 #[test]

@@ -81,7 +81,7 @@ const HELD: &str = "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Type: applic
 impl Full {
     /// Holds as many as there is room for. Who came before may take a moment to be gone, and keep
     /// one of them outside: then another one is held.
-    fn begin(session: &Session<'_>) -> Result<(Self, Response), Failure> {
+    fn begin(session: &Session) -> Result<(Self, Response), Failure> {
         let mut held: Vec<Client> =
             (0..ROOM).map(|_| hold(session)).collect::<Result<_, Failure>>()?;
         let until = Instant::now() + ANSWER_MAX;
@@ -118,7 +118,7 @@ impl Full {
 }
 
 /// A client in the middle of its head.
-fn hold(session: &Session<'_>) -> Result<Client, Failure> {
+fn hold(session: &Session) -> Result<Client, Failure> {
     let mut client = session.connect()?;
     // Who is refused sees it in the answer.
     let _ = client.send(HELD.as_bytes());
@@ -137,7 +137,7 @@ fn not_full(came_back: &str) -> Failure {
     Failure::new(sent, came_back, "503 with Retry-After")
 }
 
-fn full(session: &Session<'_>) -> Tried {
+fn full(session: &Session) -> Tried {
     let (held, first) = Full::begin(session)?;
     let refusals = (0..REFUSED).map(|_| session.exchange(&post_with("", METRIC)));
     for refusal in std::iter::once(Ok(first)).chain(refusals) {
@@ -149,20 +149,20 @@ fn full(session: &Session<'_>) -> Tried {
     held.finish().map(|()| None)
 }
 
-fn not_ready(session: &Session<'_>) -> Tried {
+fn not_ready(session: &Session) -> Tried {
     let (held, _) = Full::begin(session)?;
     session.expect(&get("/ready"), 503)?;
     held.finish()?;
     wait_until_taken(session, &get("/ready"), 200)
 }
 
-fn room_again(session: &Session<'_>) -> Tried {
+fn room_again(session: &Session) -> Tried {
     let (held, _) = Full::begin(session)?;
     drop(held);
     wait_until_taken(session, &post_with("", METRIC), 202)
 }
 
-fn wait_until_taken(session: &Session<'_>, request: &[u8], status: u16) -> Tried {
+fn wait_until_taken(session: &Session, request: &[u8], status: u16) -> Tried {
     let until = Instant::now() + ANSWER_MAX;
     loop {
         let Err(failure) = session.expect(request, status) else { return Ok(None) };
@@ -174,13 +174,13 @@ fn wait_until_taken(session: &Session<'_>, request: &[u8], status: u16) -> Tried
     }
 }
 
-fn alive(session: &Session<'_>) -> Tried {
+fn alive(session: &Session) -> Tried {
     let (held, _) = Full::begin(session)?;
     session.expect(&get("/health"), 200)?;
     held.finish().map(|()| None)
 }
 
-fn flood(session: &Session<'_>) -> Tried {
+fn flood(session: &Session) -> Tried {
     let (held, _) = Full::begin(session)?;
     let before = session.pid.and_then(memory::peak_kib);
     let clients: Vec<Client> = (0..FLOOD).filter_map(|_| session.connect().ok()).collect();

@@ -61,7 +61,7 @@ fn lacks_requests(_: &Target) -> Option<String> {
     })
 }
 
-fn json(session: &Session<'_>) -> Tried {
+fn json(session: &Session) -> Tried {
     let cases = json_suite::find().unwrap_or_default();
     let mut wrong = Vec::new();
     for case in &cases {
@@ -103,7 +103,7 @@ fn is_right(case: &Case, status: u16) -> bool {
     }
 }
 
-fn requests(session: &Session<'_>) -> Tried {
+fn requests(session: &Session) -> Tried {
     let wrong = llhttp::wrong_at(session.address, session.phase.has_keep_alive());
     let expected = "an answer to what is good, 4xx or the end to what is not";
     verdict("llhttp's requests", llhttp::SCORED, &wrong.unwrap_or_default(), expected)

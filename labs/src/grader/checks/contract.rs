@@ -26,7 +26,7 @@ fn check(row: Row) -> Check {
     }
 }
 
-fn try_row(row: &Row, session: &Session<'_>, deadline: Duration) -> Tried {
+fn try_row(row: &Row, session: &Session, deadline: Duration) -> Tried {
     match row.try_at(session.address, deadline) {
         Ok(()) => Ok(None),
         Err(mismatch) => Err(failure(row, &mismatch)),

@@ -83,7 +83,7 @@ pub(in crate::grader) fn checks() -> Vec<Check> {
     ]
 }
 
-fn come_and_go(session: &Session<'_>) -> Tried {
+fn come_and_go(session: &Session) -> Tried {
     let words = [&b""[..], b"\r\n", b"\0", b"GET / HTTP/1.1\r\n", b"POST /metrics HTTP/1.1\r\n"];
     for word in words.iter().cycle().take(100) {
         let _ = session.connect()?.send(word);
@@ -91,7 +91,7 @@ fn come_and_go(session: &Session<'_>) -> Tried {
     session.still_answers("100 clients that left in the middle").map(|()| None)
 }
 
-fn reset_in_the_body(session: &Session<'_>) -> Tried {
+fn reset_in_the_body(session: &Session) -> Tried {
     let head = "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: 1048576\r\n\r\n";
     let mut random = Mutator::new(session.seed, &[]);
     for _ in 0..50 {
@@ -102,14 +102,14 @@ fn reset_in_the_body(session: &Session<'_>) -> Tried {
 }
 
 /// A socket that is closed with a linger time of zero sends RST instead of FIN.
-fn send_and_reset(session: &Session<'_>, head: &[u8], body_len: usize) -> io::Result<()> {
+fn send_and_reset(session: &Session, head: &[u8], body_len: usize) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&session.address, ANSWER_MAX)?;
     stream.set_write_timeout(Some(ANSWER_MAX))?;
     SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
     stream.write_all(&[head, &vec![b' '; body_len]].concat())
 }
 
-fn bomb(session: &Session<'_>, piece: &[u8]) -> Tried {
+fn bomb(session: &Session, piece: &[u8]) -> Tried {
     let before = session.pid.and_then(memory::peak_kib);
     let mut client = session.connect()?;
     let pieces = piece.repeat(64 * 1024 / piece.len());
@@ -152,7 +152,7 @@ fn bomb(session: &Session<'_>, piece: &[u8]) -> Tried {
     Ok(None)
 }
 
-fn every_byte(session: &Session<'_>) -> Tried {
+fn every_byte(session: &Session) -> Tried {
     for byte in 0..=u8::MAX {
         let mut client = session.connect()?;
         let _ = client.send(&[byte; 64]);
@@ -171,7 +171,7 @@ fn every_byte(session: &Session<'_>) -> Tried {
 /// A request without a body.
 pub(super) const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: test\r\n\r\n";
 
-fn thousand_at_once(session: &Session<'_>) -> Tried {
+fn thousand_at_once(session: &Session) -> Tried {
     let mut client = session.connect()?;
     let _ = client.send(HEALTH.repeat(PIPELINED).as_bytes());
     let sent = format!("{PIPELINED} times {} at once", bytes::readable(HEALTH.as_bytes()));
@@ -199,7 +199,7 @@ fn mixture(seed: u64) -> (String, Vec<u16>) {
     chosen.unzip()
 }
 
-fn thousand_in_order(session: &Session<'_>) -> Tried {
+fn thousand_in_order(session: &Session) -> Tried {
     let (requests, statuses) = mixture(session.seed);
     let mut client = session.connect()?;
     let sent = format!("{PIPELINED} requests at once: {}", bytes::readable(requests.as_bytes()));

@@ -84,7 +84,7 @@ pub(in crate::grader) fn checks() -> Vec<Check> {
     ]
 }
 
-fn any_pieces(session: &Session<'_>) -> Tried {
+fn any_pieces(session: &Session) -> Tried {
     let request = post_with("X-Client-Id: pieces\r\n", METRIC);
     let mut mutator = Mutator::new(session.seed, &[]);
     for _ in 0..CUTS {
@@ -103,7 +103,7 @@ fn any_pieces(session: &Session<'_>) -> Tried {
     Ok(None)
 }
 
-fn short_body(session: &Session<'_>) -> Tried {
+fn short_body(session: &Session) -> Tried {
     let head =
         "POST /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 40\r\n\r\n";
     let request = [head, METRIC].concat();
@@ -120,7 +120,7 @@ fn short_body(session: &Session<'_>) -> Tried {
     }
 }
 
-fn hidden(session: &Session<'_>) -> Tried {
+fn hidden(session: &Session) -> Tried {
     let smuggled = "GET /health HTTP/1.1\r\nHost: test\r\n\r\n";
     let request = format!(
         "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -150,7 +150,7 @@ fn corpus() -> Vec<Vec<u8>> {
     vec![get("/health"), get("/metrics"), post_with("", METRIC), post_with("", full), chunks.into()]
 }
 
-fn broken(session: &Session<'_>) -> Tried {
+fn broken(session: &Session) -> Tried {
     let (mut mutator, corpus) = (Mutator::new(session.seed, DICTIONARY), corpus());
     for number in 1..=MUTANTS {
         let mutant = mutator.mutant(&corpus);
@@ -170,7 +170,7 @@ fn broken(session: &Session<'_>) -> Tried {
     session.still_answers(&format!("{MUTANTS} broken requests")).map(|()| None)
 }
 
-fn in_a_row(session: &Session<'_>) -> Tried {
+fn in_a_row(session: &Session) -> Tried {
     let request = format!(
         "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{METRIC}",

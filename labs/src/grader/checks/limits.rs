@@ -66,12 +66,12 @@ pub(in crate::grader) fn checks() -> Vec<Check> {
 }
 
 /// A request of a client that no other run knows.
-fn request(session: &Session<'_>, client: &str) -> Vec<u8> {
+fn request(session: &Session, client: &str) -> Vec<u8> {
     post_with(&format!("X-Client-Id: {client}-{}\r\n", session.seed), METRIC)
 }
 
 /// Ten requests: five that are taken, and five that are refused as they should be.
-fn exhaust(session: &Session<'_>, client: &str) -> Result<Response, Failure> {
+fn exhaust(session: &Session, client: &str) -> Result<Response, Failure> {
     let request = request(session, client);
     let answers: Vec<Response> =
         (0..2 * LIMIT).map(|_| session.exchange(&request)).collect::<Result<_, _>>()?;
@@ -94,18 +94,18 @@ pub(super) fn retry_after_s(response: &Response) -> Option<u64> {
     (1..=RETRY_AFTER_MAX_S).contains(&seconds).then_some(seconds)
 }
 
-fn window_is_full(session: &Session<'_>) -> Tried {
+fn window_is_full(session: &Session) -> Tried {
     exhaust(session, "full").map(|_| None)
 }
 
-fn other_clients(session: &Session<'_>) -> Tried {
+fn other_clients(session: &Session) -> Tried {
     exhaust(session, "first")?;
     session.expect(&get("/health"), 200)?;
     session.expect(&request(session, "second"), 202)?;
     session.expect(&post_with("", METRIC), 202).map(|_| None)
 }
 
-fn window_moves(session: &Session<'_>) -> Tried {
+fn window_moves(session: &Session) -> Tried {
     let refusal = exhaust(session, "refilled")?;
     let until = Instant::now() + REFILL_MAX;
     thread::sleep(Duration::from_secs(retry_after_s(&refusal).unwrap_or(1).min(2)));
@@ -126,7 +126,7 @@ fn window_moves(session: &Session<'_>) -> Tried {
 fn refused_is_not_stored(stage: &Stage<'_>) -> Tried {
     let folder = DataFolder::new();
     let server = stage.start(&folder, Setting::Limited)?;
-    exhaust(&stage.session(&server, &folder), "stored")?;
+    exhaust(&stage.session(&server), "stored")?;
     stage.stop(server)?;
     let found = stored::lines(&folder.data_file())?.len();
     if found == LIMIT {

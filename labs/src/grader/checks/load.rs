@@ -114,7 +114,7 @@ fn speed(summary: &Summary) -> String {
     )
 }
 
-fn answers(session: &Session<'_>) -> Tried {
+fn answers(session: &Session) -> Tried {
     let summary = run(&plan(session.address, 1, Profile::Adversarial, session.seed))?;
     Ok(Some(speed(&summary)))
 }

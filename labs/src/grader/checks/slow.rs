@@ -69,7 +69,7 @@ pub(in crate::grader) fn checks() -> Vec<Check> {
 }
 
 /// How long a server may take to cut a client off.
-fn patience(session: &Session<'_>, by_contract: Duration) -> Duration {
+fn patience(session: &Session, by_contract: Duration) -> Duration {
     SLACK + if session.impatience { IMPATIENT } else { by_contract }
 }
 
@@ -81,7 +81,7 @@ fn is_cut_off(answer: &io::Result<testkit::Response>) -> bool {
     }
 }
 
-fn slow_loris(session: &Session<'_>) -> Tried {
+fn slow_loris(session: &Session) -> Tried {
     let patience = patience(session, HEAD_MAX);
     let mut client = session.connect_for(DRIP)?;
     let started = Instant::now();
@@ -101,7 +101,7 @@ fn slow_loris(session: &Session<'_>) -> Tried {
     session.still_answers("a client that drips bytes").map(|()| None)
 }
 
-fn half_a_request(session: &Session<'_>) -> Tried {
+fn half_a_request(session: &Session) -> Tried {
     let patience = patience(session, BODY_MAX);
     let request = "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: 22\r\n\r\n{\"name\":";
     let mut client = session.connect_for(patience)?;
@@ -123,7 +123,7 @@ fn half_a_request(session: &Session<'_>) -> Tried {
     session.still_answers("half a request").map(|()| None)
 }
 
-fn slow_but_honest(session: &Session<'_>) -> Tried {
+fn slow_but_honest(session: &Session) -> Tried {
     let request = format!(
         "POST /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{METRIC}",
         METRIC.len()
@@ -142,7 +142,7 @@ fn slow_but_honest(session: &Session<'_>) -> Tried {
     }
 }
 
-fn slow_crowd(session: &Session<'_>) -> Tried {
+fn slow_crowd(session: &Session) -> Tried {
     let (begun, rest) = HEALTH.split_at(HEALTH.len() - 10);
     let mut slow: Vec<Client> = (0..SLOW).map(|_| session.connect()).collect::<Result<_, _>>()?;
     for client in &mut slow {

@@ -77,11 +77,11 @@ pub(in crate::grader) fn checks() -> Vec<Check> {
 /// Runs a server over one data file, and what it has stored after a clean stop.
 fn stored_after(
     stage: &Stage<'_>,
-    ask: impl FnOnce(&Session<'_>) -> Result<(), Failure>,
+    ask: impl FnOnce(&Session) -> Result<(), Failure>,
 ) -> Result<Vec<Value>, Failure> {
     let folder = DataFolder::new();
     let server = stage.start(&folder, Setting::Roomy)?;
-    ask(&stage.session(&server, &folder))?;
+    ask(&stage.session(&server))?;
     stage.stop(server)?;
     stored::lines(&folder.data_file())
 }
@@ -187,7 +187,7 @@ fn whole_batch(stage: &Stage<'_>) -> Tried {
 fn appears(stage: &Stage<'_>) -> Tried {
     let folder = DataFolder::new();
     let server = stage.start(&folder, Setting::Roomy)?;
-    stage.session(&server, &folder).accepted(r#"{"name":"appears","value":1}"#)?;
+    stage.session(&server).accepted(r#"{"name":"appears","value":1}"#)?;
     wait_for_lines(&folder, 1)?;
     stage.stop(server).map(|_| None)
 }
@@ -261,7 +261,7 @@ pub(super) fn expect_count(lines: &[Value], count: usize) -> Result<(), Failure>
 fn answered_is_stored(stage: &Stage<'_>) -> Tried {
     let folder = DataFolder::new();
     let server = stage.start(&folder, Setting::Roomy)?;
-    let session = stage.session(&server, &folder);
+    let session = stage.session(&server);
     for number in 1..=20 {
         session.accepted(r#"{"name":"stored","value":1}"#)?;
         let found = stored::count(&folder.data_file());
