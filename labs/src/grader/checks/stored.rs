@@ -105,6 +105,7 @@ mod tests {
             (format!("{GOOD}\n\n"), "line 2: no JSON"),
             (format!("{GOOD}\n[]\n"), "line 2: no object"),
             (line(("123Z", "123456Z")), "line 2: the timestamp"),
+            (line(("17T13", "17 13")), "line 2: the timestamp"),
             (line(("\"2025-09-17T13:45:23.123Z\"", "1758116723123")), "line 2: the timestamp"),
             (line(("1.0", "\"1.0\"")), "line 2: a field is missing or of the wrong type"),
             (line(("counter", "summary")), "line 2: a field"),
