@@ -563,6 +563,7 @@ struct QueueState {
 pub(crate) struct QueueFull;
 
 impl Queue {
+    // ANCHOR: queue
     /// Takes all of a batch or none of it.
     pub(crate) fn push_all(&self, batch: Vec<Metric>) -> Result<(), QueueFull> {
         let mut state = locked(&self.state);
@@ -585,6 +586,7 @@ impl Queue {
         locked(&self.state).closed = true;
         self.changed.notify_one();
     }
+    // ANCHOR_END: queue
 
     fn len(&self) -> usize {
         locked(&self.state).metrics.len()
@@ -721,6 +723,7 @@ impl Query {
         Ok(Self { name, time: start..=end, aggregation, step_ms })
     }
 
+    // ANCHOR: query
     /// The points, in order of time.
     ///
     /// Naive: every query reads and parses the whole file. Craft 3 keeps an index by time and name.
@@ -750,8 +753,10 @@ impl Query {
         };
         buckets.into_iter().map(point).collect()
     }
+    // ANCHOR_END: query
 }
 
+// ANCHOR: reduce
 /// Percentiles by nearest rank: always a value that was measured. `values` is never empty.
 fn reduce(aggregation: &str, mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -768,6 +773,7 @@ fn reduce(aggregation: &str, mut values: Vec<f64>) -> f64 {
         _ => count as f64,
     }
 }
+// ANCHOR_END: reduce
 
 fn answer_query(text: &str, system: &System) -> Result<Response, Response> {
     let query = Query::parse(text).or_else(|error| refuse(400, format!("{error:#}")))?;
@@ -840,6 +846,7 @@ impl Rule {
         Ok(Self { text, name, breaks, threshold, hold, state: State::Ok, since: None, value: None })
     }
 
+    // ANCHOR: alert
     /// Since when, and with what newest value, the series that breaks the rule the longest does so.
     fn broken_since(&self, points: &[Metric]) -> Option<(i64, f64)> {
         let mut series: BTreeMap<&Tags, Option<(i64, f64)>> = BTreeMap::new();
@@ -868,6 +875,7 @@ impl Rule {
             format!("{} alert {line}: {}{value}", rfc3339(now), self.text)
         })
     }
+    // ANCHOR_END: alert
 }
 
 /// Naive: each check reads the whole file. Craft 5 evaluates its rules on the stream.

@@ -44,10 +44,10 @@ fn an_error_repeats_little_of_what_was_sent() {
 fn the_queue_takes_all_of_a_batch_or_none() {
     let queue = Queue::default();
     let batch = |count| vec![metric("m", 1.0, 0); count];
-    assert_eq!(queue.push_all(batch(QUEUE_MAX - 1)), Ok(()));
-    assert_eq!(queue.push_all(batch(2)), Err(QueueFull));
-    assert_eq!(queue.len(), QUEUE_MAX - 1);
-    assert_eq!(queue.push_all(batch(1)), Ok(()));
+    assert_eq!(queue.push_all(batch(QUEUE_MAX - 1)), Ok(()), "there was room for all but one");
+    assert_eq!(queue.push_all(batch(2)), Err(QueueFull), "there was room for one, and two came");
+    assert_eq!(queue.len(), QUEUE_MAX - 1, "a batch that was refused left something behind");
+    assert_eq!(queue.push_all(batch(1)), Ok(()), "there was room for one, and one came");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_closed_queue_is_emptied_before_it_ends() {
     queue.push_all(vec![metric("a", 1.0, 0), metric("b", 2.0, 0)]).unwrap();
     queue.close();
     let names: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|metric| metric.name).collect();
-    assert_eq!(names, ["a", "b"]);
+    assert_eq!(names, ["a", "b"], "pushed a and b, closed, popped until there was nothing");
 }
 
 #[test]
@@ -69,7 +69,52 @@ fn a_waiting_consumer_wakes_for_a_push_and_for_the_end() {
         queue.push_all(vec![metric("a", 1.0, 0)]).unwrap();
         thread::sleep(Duration::from_millis(20));
         queue.close();
-        assert_eq!(consumer.join().unwrap(), [Some("a".into()), None]);
+        let popped = consumer.join().unwrap();
+        assert_eq!(popped, [Some("a".into()), None], "popped twice; a was pushed, then closed");
+    });
+}
+
+/// A condition variable may wake whoever waits although nothing has changed.
+#[test]
+fn a_consumer_that_wakes_for_nothing_goes_on_waiting() {
+    let queue = Queue::default();
+    thread::scope(|scope| {
+        let consumer = scope.spawn(|| queue.pop().map(|it| it.name));
+        for _ in 0..100 {
+            queue.changed.notify_all();
+            thread::sleep(Duration::from_millis(1));
+        }
+        let ended_early = consumer.is_finished();
+        queue.push_all(vec![metric("a", 1.0, 0)]).unwrap();
+        let popped = consumer.join().unwrap();
+        assert_eq!(popped, Some("a".into()), "woken 100 times with nothing there, then a came");
+        assert!(!ended_early, "pop returned before there was anything");
+    });
+}
+
+#[test]
+fn a_waiting_consumer_uses_no_processor() {
+    /// Nanoseconds on a processor, of the thread that reads it.
+    const RUN_TIME: &str = "/proc/thread-self/schedstat";
+    if !Path::new(RUN_TIME).exists() {
+        return println!("skipped: this system has no {RUN_TIME}");
+    }
+    let queue = Queue::default();
+    let run_ns = || -> u64 {
+        let text = std::fs::read_to_string(RUN_TIME).unwrap();
+        text.split(' ').next().unwrap().parse().unwrap()
+    };
+    thread::scope(|scope| {
+        let consumer = scope.spawn(|| {
+            let before = run_ns();
+            queue.pop();
+            Duration::from_nanos(run_ns() - before)
+        });
+        thread::sleep(Duration::from_millis(500));
+        queue.close();
+        let used = consumer.join().unwrap();
+        let allowed = Duration::from_millis(20);
+        assert!(used < allowed, "pop waited half a second and computed for {used:?} of it");
     });
 }
 
@@ -77,8 +122,9 @@ fn a_waiting_consumer_wakes_for_a_push_and_for_the_end() {
 fn percentiles_are_values_that_were_measured() {
     let of_200 = |it| reduce(it, (1..=200).map(f64::from).collect());
     let percentiles = ["p50", "p95", "p99"].map(of_200).to_vec();
-    assert_eq!(percentiles, [100.0, 190.0, 198.0]);
-    assert_eq!(vec![reduce("p50", vec![7.0])], [7.0]);
+    assert_eq!(percentiles, [100.0, 190.0, 198.0], "p50, p95 and p99 of 1, 2, … 200");
+    assert_eq!(vec![reduce("p50", vec![7.0])], [7.0], "p50 of 7 alone");
+    assert_eq!(vec![reduce("p50", vec![9.0, 1.0, 5.0])], [5.0], "p50 of 9, 1 and 5");
 }
 
 #[test]
@@ -101,33 +147,83 @@ fn a_rule_reads_as_it_is_written() {
 #[test]
 fn a_rule_breaks_since_the_first_point_of_the_last_unbroken_run() {
     let rule = Rule::parse("m > 10").unwrap();
-    let since = |values: &[f64]| {
+    for (values, expected) in [
+        (&[][..], None),
+        (&[5.0, 6.0], None),
+        (&[20.0, 5.0], None),
+        (&[20.0, 30.0], Some((0, 30.0))),
+        (&[20.0, 5.0, 30.0, 40.0], Some((2, 40.0))),
+    ] {
         let points = values.iter().zip(0..).map(|(value, at)| metric("m", *value, at));
-        rule.broken_since(&points.collect::<Vec<_>>())
+        let broken = rule.broken_since(&points.collect::<Vec<_>>());
+        assert_eq!(broken, expected, "m > 10 with {values:?} at 0 ms, 1 ms, …");
+    }
+}
+
+#[test]
+fn the_series_that_breaks_a_rule_the_longest_decides() {
+    let rule = Rule::parse("disk > 90").unwrap();
+    let point = |mount: &str, value, timestamp| {
+        let tags = Tags::from([("mount".into(), mount.into())]);
+        Metric { tags, ..metric("disk", value, timestamp) }
     };
-    assert_eq!(since(&[]), None);
-    assert_eq!(since(&[5.0, 6.0]), None);
-    assert_eq!(since(&[20.0, 5.0]), None);
-    assert_eq!(since(&[20.0, 5.0, 30.0, 40.0]), Some((2, 40.0)));
+    let points = [
+        point("/", 95.0, 0),
+        point("/home", 10.0, 1),
+        point("/tmp", 99.0, 2),
+        metric("other", 100.0, 3),
+        point("/", 96.0, 4),
+    ];
+    let broken = rule.broken_since(&points);
+    assert_eq!(broken, Some((0, 96.0)), "/ breaks it since 0 ms, /tmp since 2 ms, /home never");
+    assert_eq!(rule.broken_since(&points[1..2]), None, "/home does not break it");
+}
+
+/// Checks the rule at a time, and that it says this: `firing`, `resolved`, or nothing.
+#[track_caller]
+fn assert_says(rule: &mut Rule, points: &[Metric], now: i64, expected: &str) {
+    let text = rule.text.clone();
+    let shown: Vec<_> = points.iter().map(|it| (it.timestamp, it.value)).collect();
+    let line = rule.check(points, now).unwrap_or_default();
+    let is_said = if expected.is_empty() {
+        line.is_empty()
+    } else {
+        line.contains(&format!(" alert {expected}: {text}"))
+    };
+    assert!(
+        is_said,
+        "{text:?} at {now} ms with the points (ms, value) {shown:?}\n    \
+         said: {line:?}\nexpected: {expected:?}"
+    );
+}
+
+#[test]
+fn a_rule_fires_when_it_has_held_long_enough() {
+    let mut rule = Rule::parse("m > 10 for 1s").unwrap();
+    let points = [metric("m", 20.0, 0), metric("m", 30.0, 400)];
+    assert_says(&mut rule, &points, 999, "");
+    assert_eq!((rule.state, rule.value), (State::Ok, Some(30.0)), "broken, but not for a second");
+    assert_says(&mut rule, &points, 1_000, "firing");
+    assert_eq!((rule.state, rule.since), (State::Firing, Some(rfc3339(1_000))));
 }
 
 #[test]
 fn a_series_that_ends_while_firing_is_resolved() {
     let mut rule = Rule::parse("m > 10").unwrap();
-    assert!(rule.check(&[metric("m", 20.0, 0)], 1).unwrap().contains("alert firing"));
-    assert!(rule.check(&[metric("m", 20.0, 0)], 2).is_none());
-    assert!(rule.check(&[], 3).unwrap().contains("alert resolved"));
-    assert!(rule.check(&[], 4).is_none());
+    assert_says(&mut rule, &[metric("m", 20.0, 0)], 1, "firing");
+    assert_says(&mut rule, &[metric("m", 20.0, 0)], 2, "");
+    assert_says(&mut rule, &[], 3, "resolved");
+    assert_says(&mut rule, &[], 4, "");
 }
 
 #[test]
 fn a_dip_between_two_checks_resolves_an_alert() {
     let mut rule = Rule::parse("m > 10 for 1s").unwrap();
     let mut points = vec![metric("m", 20.0, 0)];
-    assert!(rule.check(&points, 1_000).unwrap().contains("alert firing"));
+    assert_says(&mut rule, &points, 1_000, "firing");
     points.extend([metric("m", 5.0, 1_100), metric("m", 20.0, 1_200)]);
-    assert!(rule.check(&points, 1_300).unwrap().contains("alert resolved"));
-    assert!(rule.check(&points, 2_200).unwrap().contains("alert firing"));
+    assert_says(&mut rule, &points, 1_300, "resolved");
+    assert_says(&mut rule, &points, 2_200, "firing");
 }
 
 #[test]

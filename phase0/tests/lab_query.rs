@@ -31,6 +31,13 @@ fn with_points(folder: &DataFolder) -> Server {
     server
 }
 
+/// Asks, and compares the values that come back.
+#[track_caller]
+fn assert_values(server: &Server, query: &str, expected: &[f64]) {
+    let points = get_json(server.address(), &format!("/query?{query}"));
+    assert_eq!(values(&points), expected, "the values of GET /query?{query}, which is {points}");
+}
+
 fn values(points: &Value) -> Vec<f64> {
     points.as_array().unwrap().iter().map(|point| point["value"].as_f64().unwrap()).collect()
 }
@@ -39,16 +46,15 @@ fn values(points: &Value) -> Vec<f64> {
 fn filters_by_name_and_by_time_with_both_ends_included() {
     let folder = DataFolder::new();
     let server = with_points(&folder);
-    let query = |query: &str| values(&get_json(server.address(), &format!("/query?{query}")));
-    assert_eq!(query("name=a"), [1., 2., 3., 4., 5., 6., 7., 8., 9., 10.]);
-    assert_eq!(query("name=b"), [99.]);
-    assert_eq!(query("name=none"), [0.; 0]);
-    assert_eq!(query("name=a&start=1758067203000&end=1758067205000"), [4., 5., 6.]);
-    assert_eq!(query("name=a&start=2025-09-17T00:00:08Z"), [9., 10.]);
-    assert_eq!(query("name=a&end=2025-09-17T02:00:01%2B02:00"), [1., 2.]);
-    assert_eq!(query("name=a&end=2025-09-17T02:00:01+02:00"), [1., 2.]);
-    assert_eq!(query("").len(), 11);
-    assert_eq!(query("start=1758067205000&end=1758067206000"), [6., 99., 7.]);
+    assert_values(&server, "name=a", &[1., 2., 3., 4., 5., 6., 7., 8., 9., 10.]);
+    assert_values(&server, "name=b", &[99.]);
+    assert_values(&server, "name=none", &[]);
+    assert_values(&server, "name=a&start=1758067203000&end=1758067205000", &[4., 5., 6.]);
+    assert_values(&server, "name=a&start=2025-09-17T00:00:08Z", &[9., 10.]);
+    assert_values(&server, "name=a&end=2025-09-17T02:00:01%2B02:00", &[1., 2.]);
+    assert_values(&server, "name=a&end=2025-09-17T02:00:01+02:00", &[1., 2.]);
+    assert_values(&server, "", &[1., 2., 3., 4., 5., 6., 99., 7., 8., 9., 10.]);
+    assert_values(&server, "start=1758067205000&end=1758067206000", &[6., 99., 7.]);
 }
 
 #[test]
@@ -113,7 +119,7 @@ fn sorts_points_that_arrive_late_into_their_place() {
         post_json(server.address(), "/metrics", &body);
     }
     wait_until_stored(&server, 3);
-    assert_eq!(values(&get_json(server.address(), "/query?name=late")), [1., 2., 3.]);
+    assert_values(&server, "name=late", &[1., 2., 3.]);
 }
 
 #[test]
@@ -125,5 +131,5 @@ fn an_answer_of_more_than_100_000_points_is_refused_with_a_way_out() {
     let response = get(server.address(), "/query?name=m");
     assert_eq!(response.status, 400);
     assert!(response.text().contains("agg"), "{}", response.text());
-    assert_eq!(values(&get_json(server.address(), "/query?name=m&agg=count")), [100_001.]);
+    assert_values(&server, "name=m&agg=count", &[100_001.]);
 }
