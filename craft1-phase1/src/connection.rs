@@ -58,6 +58,7 @@ impl Connection<'_> {
     }
 
     fn read_request(self) -> io::Result<Incoming> {
+        // ANCHOR: read_request
         let mut reader = RequestReader::new(self.limits);
         let mut unread = Vec::new();
         let mut deadline = Instant::now() + self.timeouts.header;
@@ -97,6 +98,7 @@ impl Connection<'_> {
                 Received::Stopping => stop = None,
             }
         }
+        // ANCHOR_END: read_request
     }
 
     fn send(self, response: &Response, is_head: bool, complete: Instant) -> io::Result<()> {

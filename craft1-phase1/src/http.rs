@@ -122,6 +122,7 @@ impl RequestReader {
     /// # Panics
     /// When called again after [`Status::Complete`]: the next request needs a reader of its own.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Progress, Refusal> {
+        // ANCHOR: read
         let mut consumed = 0;
         loop {
             let mut cursor = Cursor::new(&bytes[consumed..]);
@@ -134,10 +135,12 @@ impl RequestReader {
                 Err(Stop::Refused(refusal)) => return Err(refusal),
             }
         }
+        // ANCHOR_END: read
     }
 
     /// Reads a part of the head or of the body, or stops without a trace where it is not all there.
     fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<Status, Stop> {
+        // ANCHOR: step
         match &mut self.stage {
             Stage::Head(reader) => {
                 if let Some(head) = reader.step(cursor, &self.limits)? {
@@ -158,6 +161,7 @@ impl RequestReader {
             Stage::Finished => unreachable!("read again after the end of the request"),
         }
         Ok(Status::NeedMore)
+        // ANCHOR_END: step
     }
     // ANCHOR_END: partial_reads
 

@@ -91,18 +91,28 @@ fn bytes_in_answer_to(request: &str) -> String {
 
 #[track_caller]
 fn assert_answered(request: impl AsRef<[u8]>, status: u16) {
-    let response = answer_to(request);
-    assert_eq!(response.status, status, "{}", response.text());
+    let response = answer_to(&request);
+    assert_eq!(response.status, status, "{} to {}", response.text(), shown(request.as_ref()));
 }
 
 /// Asserts that this rule is the one that the request breaks, and that the connection is of no
 /// further use.
 #[track_caller]
 fn assert_refused(request: impl AsRef<[u8]>, status: u16, rule: Refusal) {
-    let response = answer_to(request);
+    let response = answer_to(&request);
     let detail = response.json()["detail"].as_str().unwrap_or_default().to_string();
-    assert_eq!((response.status, detail), (status, rule.to_string()));
-    assert_eq!(response.field("Connection"), Some("close"));
+    let sent = shown(request.as_ref());
+    assert_eq!((response.status, detail), (status, rule.to_string()), "sent {sent}");
+    assert_eq!(response.field("Connection"), Some("close"), "sent {sent}");
+}
+
+/// What was sent, as far as a person wants to read it.
+fn shown(request: &[u8]) -> String {
+    const SHOWN_BYTES_MAX: usize = 300;
+    let bytes = &request[..request.len().min(SHOWN_BYTES_MAX)];
+    let rest = request.len() - bytes.len();
+    let more = if rest > 0 { format!(" and {rest} bytes more") } else { String::new() };
+    format!("\"{}\"{more}", bytes.escape_ascii())
 }
 
 /// A request without a body that begins with this line.

@@ -64,6 +64,7 @@ impl<'a> Overflow<'a> {
     /// Takes a client over that there is no room for: answers its probe, or refuses it and says
     /// `why`.
     pub fn take(&mut self, socket: Socket, why: &'static str) {
+        // ANCHOR: take
         if self.unheard.len() == UNHEARD_MAX
             && let Some(oldest) = self.unheard.pop_front()
         {
@@ -71,6 +72,7 @@ impl<'a> Overflow<'a> {
         }
         let due = Instant::now() + FIRST_BYTES_WAIT;
         self.hear(Unheard { socket, why, due, bytes: Vec::new() });
+        // ANCHOR_END: take
     }
 
     // ANCHOR: wait
@@ -101,6 +103,7 @@ impl<'a> Overflow<'a> {
     }
 
     fn see_to_those_waiting(&mut self, have_spoken: &[bool]) {
+        // ANCHOR: see_to_those_waiting
         let now = Instant::now();
         for (client, has_spoken) in mem::take(&mut self.unheard).into_iter().zip(have_spoken) {
             match has_spoken {
@@ -110,9 +113,11 @@ impl<'a> Overflow<'a> {
             }
         }
         self.departing.close_those_due(now);
+        // ANCHOR_END: see_to_those_waiting
     }
 
     fn hear(&mut self, mut client: Unheard) {
+        // ANCHOR: hear
         match client.opening() {
             Ok(Opening::Probe(call)) => self.answer(client.socket, &call),
             Ok(Opening::Other) => self.turn_away(client),
@@ -120,6 +125,7 @@ impl<'a> Overflow<'a> {
             // It has left without a word.
             Err(_) => {}
         }
+        // ANCHOR_END: hear
     }
 
     fn answer(&mut self, socket: Socket, call: &Call<'_>) {

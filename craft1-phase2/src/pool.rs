@@ -88,6 +88,7 @@ impl<J> Pool<J> {
     /// What counts is how many jobs are inside. A job that a free worker is about to take does not
     /// use up the backlog, however long that worker needs to wake.
     pub fn try_submit(&self, job: J) -> Result<(), J> {
+        // ANCHOR: try_submit
         let mut state = self.lock();
         let inside = state.busy + state.queue.len();
         if !state.is_open || inside >= state.workers.saturating_add(self.backlog_max) {
@@ -98,10 +99,12 @@ impl<J> Pool<J> {
         // One job needs one worker. To wake them all would let the others look in vain.
         self.changed.notify_one();
         Ok(())
+        // ANCHOR_END: try_submit
     }
 
     /// Waits for the next job. There is none once the pool is closed and its queue empty.
     fn next(&self) -> Option<J> {
+        // ANCHOR: next
         let must_wait = |state: &mut State<J>| state.queue.is_empty() && state.is_open;
         let state = self.changed.wait_while(self.lock(), must_wait);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
@@ -109,6 +112,7 @@ impl<J> Pool<J> {
         state.busy += 1;
         self.wait.observe(since.elapsed());
         Some(job)
+        // ANCHOR_END: next
     }
     // ANCHOR_END: submit
 
@@ -164,6 +168,7 @@ impl<J: Send> Pool<J> {
     /// Where the system has no thread for one of the workers, before `submit` is called. To find out
     /// at the start is better than to have fewer workers than were asked for under load.
     pub fn run<T>(&self, work: impl Fn(J) + Sync, submit: impl FnOnce() -> T) -> io::Result<T> {
+        // ANCHOR: serve
         let work = &work;
         // The scope joins every thread before it ends.
         thread::scope(|scope| {
@@ -175,6 +180,7 @@ impl<J: Send> Pool<J> {
             }
             Ok(submit())
         })
+        // ANCHOR_END: serve
     }
     // ANCHOR_END: run
 
@@ -205,6 +211,7 @@ impl<J: Send> Pool<J> {
         scope: &'scope Scope<'scope, '_>,
         work: &'scope (impl Fn(J) + Sync),
     ) {
+        // ANCHOR: work
         while let Some(job) = self.next() {
             let has_panicked = catch_unwind(AssertUnwindSafe(|| work(job))).is_err();
             self.finish(has_panicked);
@@ -213,6 +220,7 @@ impl<J: Send> Pool<J> {
             }
         }
         self.lock().workers -= 1;
+        // ANCHOR_END: work
     }
     // ANCHOR_END: worker
 

@@ -55,6 +55,7 @@ pub fn run<'a>(
     };
     // The pool joins every worker before it ends.
     pool.run(work, || {
+        // ANCHOR: accept
         // Says whether there was a connection.
         let accept = |overflow: &mut Overflow<'_>, why_not| match listener.accept() {
             Ok((socket, peer)) => {
@@ -71,6 +72,7 @@ pub fn run<'a>(
                 false
             }
         };
+        // ANCHOR_END: accept
         while overflow.wait(&listener, Some(shutdown.as_fd()), None)? != Wake::Stopping {
             accept(&mut overflow, "the backlog is full");
         }

@@ -30,6 +30,7 @@ impl FramingFields {
     /// Sections 6.2 and 6.3: a row of digits, once. A list of equal lengths may be taken as one or
     /// refused, and we refuse it. A number beyond any integer is a body beyond the limit.
     pub(super) fn content_length(&mut self, value: &[u8], limits: &Limits) -> Result<(), Refusal> {
+        // ANCHOR: content_length
         match self.decided {
             Some(Framing::Chunked) => return Err(Refusal::LengthAndCoding),
             Some(_) => return Err(Refusal::ContentLengthRepeated),
@@ -47,6 +48,7 @@ impl FramingFields {
         }
         self.decided = Some(Framing::Length(body_len));
         Ok(())
+        // ANCHOR_END: content_length
     }
 
     /// Sections 6.1 and 6.3: chunked, once and last, not beside a length, not in HTTP/1.0.
@@ -55,6 +57,7 @@ impl FramingFields {
         value: &[u8],
         version: Version,
     ) -> Result<(), Refusal> {
+        // ANCHOR: transfer_encoding
         if let Some(Framing::Length(_)) = self.decided {
             return Err(Refusal::LengthAndCoding);
         }
@@ -73,6 +76,7 @@ impl FramingFields {
             }
         }
         self.decided.map(drop).ok_or(Refusal::ChunkedNotLast)
+        // ANCHOR_END: transfer_encoding
     }
 
     /// The verdict, once every field has been seen.

@@ -258,12 +258,14 @@ impl FieldRules {
 /// RFC 9112, section 3: method, blank, target, blank, version, and every blank is exactly one. The
 /// RFC lets a server forgive more white space, and names the attacks that this opens.
 pub fn read_method<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Stop> {
+    // ANCHOR: method
     let method = cursor.take_while(is_token_byte, METHOD_BYTES_MAX, Refusal::MethodTooLong)?;
     if method.is_empty() {
         return Err(Refusal::Method.into());
     }
     cursor.pass(|byte| byte == b' ', Refusal::Method)?;
     Ok(method)
+    // ANCHOR_END: method
 }
 
 /// The path and the version, up to the end of the line.
@@ -272,6 +274,7 @@ pub fn read_target<'a>(
     method: &[u8],
     limits: &Limits,
 ) -> Result<(&'a [u8], Version), Stop> {
+    // ANCHOR: target
     let is_target_byte = |byte: u8| byte.is_ascii_graphic();
     let target = cursor.take_while(is_target_byte, limits.target_bytes, Refusal::TargetTooLong)?;
     cursor.pass(|byte| byte == b' ', Refusal::Target)?;
@@ -279,10 +282,12 @@ pub fn read_target<'a>(
     let version = version(cursor)?;
     cursor.line_end(Refusal::LineEnd)?;
     Ok((path, version))
+    // ANCHOR_END: target
 }
 
 /// RFC 9112, section 2.3: `HTTP/`, a digit, a point, a digit. Its case counts.
 fn version(cursor: &mut Cursor<'_>) -> Result<Version, Stop> {
+    // ANCHOR: version
     for expected in *b"HTTP/" {
         cursor.pass(|byte| byte == expected, Refusal::Version)?;
     }
@@ -294,6 +299,7 @@ fn version(cursor: &mut Cursor<'_>) -> Result<Version, Stop> {
         (b'1', _) => Ok(Version::Http11),
         _ => Err(Refusal::VersionUnsupported.into()),
     }
+    // ANCHOR_END: version
 }
 // ANCHOR_END: request_line
 
