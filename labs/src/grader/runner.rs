@@ -6,6 +6,8 @@
 //! was not tried says why.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use testkit::{DataFolder, Server};
 
@@ -210,7 +212,7 @@ impl Grading<'_> {
     /// Adds to a failure how the server ended, and makes room for a new one.
     fn look_after(&mut self, tried: Tried, hangs: bool) -> Tried {
         let Some((setting, mut server, folder)) = self.shared.take() else { return tried };
-        let is_running = server.is_running();
+        let is_running = if hangs { runs_on(&mut server) } else { server.is_running() };
         if is_running && !hangs {
             self.shared = Some((setting, server, folder));
             return tried;
@@ -247,6 +249,22 @@ impl Grading<'_> {
             self.interrupt.watch(None);
         }
     }
+}
+
+/// How long a crash takes at most: the system closes the sockets first, and may then write the whole
+/// memory of the process to a file.
+const CRASH_MAX: Duration = Duration::from_secs(3);
+
+/// Whether a server that answers nobody is still there after that.
+fn runs_on(server: &mut Server) -> bool {
+    let until = Instant::now() + CRASH_MAX;
+    while server.is_running() {
+        if Instant::now() >= until {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    false
 }
 
 const INTERRUPTED: &str = "interrupted";
