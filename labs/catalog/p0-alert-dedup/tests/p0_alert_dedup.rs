@@ -23,15 +23,13 @@ fn swing(server: &Server, name: &str, value: f64, expected: &str) {
     wait_until(&format!("{name} is {expected} after {value}, in GET /alerts"), is_so);
 }
 
-/// What was printed about alerts so far: `firing: boiler > 80 (value 95)`.
-fn said(server: &Server) -> Vec<String> {
-    let lines = server.stdout().into_iter();
+/// Stops the server and returns what it printed about alerts: `firing: boiler > 80 (value 95)`.
+#[track_caller]
+fn said(server: Server) -> Vec<String> {
+    let exit = server.stop();
+    exit.assert_success();
+    let lines = exit.stdout.into_iter();
     lines.filter_map(|line| Some(line.split_once(" alert ")?.1.to_owned())).collect()
-}
-
-/// Waits until so many lines were printed about alerts.
-fn wait_for_lines(server: &Server, count: usize) {
-    wait_until(&format!("{count} lines about alerts"), || said(server).len() >= count);
 }
 
 const RULE: [&str; 2] = ["--rule", "boiler > 80"];
@@ -49,7 +47,7 @@ fn an_alert_that_swings_is_said_once() {
         swing(&server, "boiler", 20.0, "resolved");
     }
     let expected = ["firing: boiler > 80 (value 95)"];
-    assert_eq!(said(&server), expected, "three swings within --alert-quiet 1h");
+    assert_eq!(said(server), expected, "three swings within --alert-quiet 1h");
 }
 
 #[test]
@@ -58,11 +56,10 @@ fn the_last_word_is_said_when_the_quiet_time_is_over() {
     let server = start(&folder, &[RULE, SHORT].concat());
     swing(&server, "boiler", 95.0, "firing");
     swing(&server, "boiler", 20.0, "resolved");
-    wait_for_lines(&server, 2);
+    let line = server.wait_for_line(" alert resolved: ");
     let resolved = alert(&server, "boiler")["since"].as_str().unwrap().to_owned();
     let expected = ["firing: boiler > 80 (value 95)", "resolved: boiler > 80"];
-    assert_eq!(said(&server), expected, "fired and resolved with --alert-quiet 2s");
-    let line = server.wait_for_line("resolved");
+    assert_eq!(said(server), expected, "fired and resolved with --alert-quiet 2s");
     assert!(line.starts_with(&resolved), "it resolved at {resolved}, and the line is {line:?}");
 }
 
@@ -77,7 +74,7 @@ fn what_ends_as_it_was_told_is_not_said_again() {
     let is_within = begun.elapsed() < std::time::Duration::from_secs(2);
     // Time for three more checks behind the end of the quiet time.
     std::thread::sleep(std::time::Duration::from_millis(2_500));
-    let said = said(&server);
+    let said = said(server);
     assert_eq!(said.first().map(String::as_str), Some("firing: boiler > 80 (value 95)"));
     if is_within {
         assert_eq!(said.len(), 1, "it fired, swung, and fires when the quiet time ends: {said:?}");
@@ -90,9 +87,8 @@ fn each_rule_has_a_quiet_time_of_its_own() {
     let server = start(&folder, &[&RULE[..], &["--rule", "pump < 5"], &LONG].concat());
     swing(&server, "boiler", 95.0, "firing");
     swing(&server, "pump", 1.0, "firing");
-    wait_for_lines(&server, 2);
     let expected = ["firing: boiler > 80 (value 95)", "firing: pump < 5 (value 1)"];
-    assert_eq!(said(&server), expected, "two rules with --alert-quiet 1h");
+    assert_eq!(said(server), expected, "two rules with --alert-quiet 1h");
 }
 
 #[test]
