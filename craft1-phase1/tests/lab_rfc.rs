@@ -92,7 +92,8 @@ fn bytes_in_answer_to(request: &str) -> String {
 #[track_caller]
 fn assert_answered(request: impl AsRef<[u8]>, status: u16) {
     let response = answer_to(&request);
-    assert_eq!(response.status, status, "{} to {}", response.text(), shown(request.as_ref()));
+    let (sent, text) = (shown(request.as_ref()), response.text());
+    assert_eq!(response.status, status, "left came back, right was expected; sent {sent}: {text}");
 }
 
 /// Asserts that this rule is the one that the request breaks, and that the connection is of no
@@ -102,7 +103,11 @@ fn assert_refused(request: impl AsRef<[u8]>, status: u16, rule: Refusal) {
     let response = answer_to(&request);
     let detail = response.json()["detail"].as_str().unwrap_or_default().to_string();
     let sent = shown(request.as_ref());
-    assert_eq!((response.status, detail), (status, rule.to_string()), "sent {sent}");
+    assert_eq!(
+        (response.status, detail),
+        (status, rule.to_string()),
+        "left came back, right was expected; sent {sent}"
+    );
     assert_eq!(response.field("Connection"), Some("close"), "sent {sent}");
 }
 
