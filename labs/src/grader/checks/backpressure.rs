@@ -75,31 +75,28 @@ const HELD_MAX: usize = 3 * ROOM;
 /// Clients in the middle of a request, as many as there is room for, and the proof that it is full.
 struct Full(Vec<Client>);
 
+/// Who has no answer by then is taken to be inside. A refusal waits for nobody.
+const REFUSED_WITHIN: Duration = Duration::from_secs(2);
+
 const HELD: &str = "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\
                     Connection: close\r\nContent-Length: 22\r\n";
 
 impl Full {
-    /// Holds as many as there is room for. Who came before may take a moment to be gone, and keep
-    /// one of them outside: then another one is held.
+    /// Holds as many as there is room for. Who came at the same moment may have been refused although
+    /// there was room, so another one is held until one is refused.
     fn begin(session: &Session) -> Result<(Self, Response), Failure> {
         let mut held: Vec<Client> =
             (0..ROOM).map(|_| hold(session)).collect::<Result<_, Failure>>()?;
-        let until = Instant::now() + ANSWER_MAX;
-        loop {
-            let answer = session.exchange(&post_with("", METRIC));
-            match answer {
+        while held.len() < HELD_MAX {
+            let mut next = hold(session)?;
+            match next.read_response() {
                 Ok(response) if response.status == 503 => return Ok((Self(held), response)),
-                Ok(_) if held.len() < HELD_MAX => held.push(hold(session)?),
-                Ok(response) if Instant::now() >= until => {
-                    return Err(not_full(&bytes::response(&response)));
-                }
-                Err(failure) if Instant::now() >= until => {
-                    return Err(not_full(&failure.came_back));
-                }
-                _ => {}
+                Ok(response) => return Err(not_full(&bytes::response(&response))),
+                // It is inside.
+                Err(_) => held.push(next),
             }
-            thread::sleep(Duration::from_millis(50));
         }
+        Err(not_full("nothing: they are all inside"))
     }
 
     /// Those who are inside are answered, and they are as many as there is room for.
@@ -117,9 +114,9 @@ impl Full {
     }
 }
 
-/// A client in the middle of its head.
+/// A client in the middle of its head, who waits a moment for an answer.
 fn hold(session: &Session) -> Result<Client, Failure> {
-    let mut client = session.connect()?;
+    let mut client = session.connect_for(REFUSED_WITHIN)?;
     // Who is refused sees it in the answer.
     let _ = client.send(HELD.as_bytes());
     Ok(client)
