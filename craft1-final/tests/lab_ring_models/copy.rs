@@ -6,7 +6,8 @@ use std::{fs, io};
 
 use crate::planted::Edit;
 
-/// The crate, in cargo's folder for what tests write. What was compiled is used again.
+/// The crate, in cargo's folder for what tests write, under a name of its test's own. What was compiled
+/// is used again.
 pub(crate) struct Rings {
     folder: PathBuf,
 }
@@ -21,8 +22,8 @@ enum Build {
 
 impl Rings {
     /// Without a mistake.
-    pub(crate) fn as_they_are() -> Self {
-        let copy = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("rings") };
+    pub(crate) fn as_they_are(name: &str) -> Self {
+        let copy = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
         fs::create_dir_all(copy.folder.join("src")).unwrap();
         fs::write(copy.folder.join("Cargo.toml"), manifest()).unwrap();
         // The same versions. Cargo takes out what this crate does not need.
