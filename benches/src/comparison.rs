@@ -61,14 +61,24 @@ pub struct Contest {
     pub subjects: Vec<Subject>,
 }
 
-/// Does all of it. What Ctrl-C leaves is a record that says so. Programs of the system that are
-/// missing are left out, and `skipped` is told about each.
+/// What was measured.
+#[derive(Debug)]
+pub struct Comparison {
+    /// All of it; what it lacks, it says.
+    pub record: Record,
+    /// Why loads are missing, each with its name.
+    pub failures: Vec<(&'static str, RunError)>,
+}
+
+/// Does all of it. What Ctrl-C leaves is a record that says so, and so does a load that could not be
+/// measured: the others are kept, because they take long to measure again. Programs of the system
+/// that are missing are left out, and `skipped` is told about each.
 pub fn run(
     request: &Request,
     begun: SystemTime,
     observer: &mut dyn Observer,
     skipped: &mut dyn FnMut(&BuildError),
-) -> Result<Record, ComparisonError> {
+) -> Result<Comparison, ComparisonError> {
     let files_max = allow_all_files();
     let programs = build_all(request, observer, skipped)?;
     // Before this thread is pinned, or the machine would seem to have a single core.
@@ -90,20 +100,26 @@ pub fn run(
         ablations: request.ablations.clone(),
         layers: Vec::new(),
     };
+    let mut failures = Vec::new();
     for contest in &request.contests {
         let candidates = contest.candidates(&programs);
         if candidates.is_empty() {
             return Err(ComparisonError::NothingLeft { workload: contest.workload.id });
         }
-        let (workload, is_complete) =
-            run_contest(&contest.workload, &candidates, &setting, request.costs, observer)?;
-        record.workloads.push(workload);
-        if !is_complete {
-            record.provenance.interrupted = true;
-            break;
+        match run_contest(&contest.workload, &candidates, &setting, request.costs, observer) {
+            Ok((workload, true)) => record.workloads.push(workload),
+            Ok((workload, false)) => {
+                record.workloads.push(workload);
+                record.provenance.interrupted = true;
+                break;
+            }
+            Err(error) => {
+                record.provenance.interrupted = true;
+                failures.push((contest.workload.id, error));
+            }
         }
     }
-    Ok(record)
+    Ok(Comparison { record, failures })
 }
 
 /// Counts the costs of a request without measuring anything else.

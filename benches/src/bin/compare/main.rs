@@ -19,7 +19,8 @@ use benches::{
     Colour, ablation,
     budget::{Budgets, Outcome},
     build::workspace_directory,
-    comparison, layers,
+    comparison::{self, Comparison},
+    layers,
     measure::CostMeasure,
     profile,
     record::{Cost, Record, check_name, results_directory},
@@ -97,13 +98,19 @@ fn compare(options: &Compare) -> Result<ExitCode> {
     };
     let stop = interrupt::stop_on_signals()?;
     let mut display = Display::new(request.runs(), request.rounds, stop);
-    let record = comparison::run(&request, SystemTime::now(), &mut display, &mut |missing| {
+    let comparison = comparison::run(&request, SystemTime::now(), &mut display, &mut |missing| {
         eprintln!("SKIPPED: {missing}");
     });
     display.finish();
-    let record = record?;
-    show(&record, &baseline, options)?;
-    Ok(verdict(&record))
+    let Comparison { record, failures } = comparison?;
+    for (workload, error) in &failures {
+        eprintln!("compare: {workload} could not be measured and is not in the record: {error}");
+    }
+    // A record without a load says nothing.
+    if !record.workloads.is_empty() {
+        show(&record, &baseline, options)?;
+    }
+    Ok(if failures.is_empty() { verdict(&record) } else { ExitCode::from(NOT_POSSIBLE) })
 }
 
 /// The tables, or the record itself; and the files, where they are wanted.
