@@ -78,6 +78,16 @@ impl Outcome {
     pub const fn is_passed(&self) -> bool {
         matches!(self, Self::Passed)
     }
+
+    /// Whether it failed at a place that the learner has not written yet.
+    pub fn meets_todo_of(&self, lab: &str) -> bool {
+        let todo = format!("not yet implemented: {lab}");
+        match self {
+            Self::Failed { tests } => tests.iter().any(|test| test.said.contains(&todo)),
+            Self::Crashed { said, .. } => said.contains(&todo),
+            Self::Passed | Self::Hung { .. } | Self::Missing { .. } => false,
+        }
+    }
 }
 
 /// The programs of a lab's tests, compiled.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::scoring::{Score, mutant};
 use super::{Failure, Outcome};
-use crate::catalog::Lab;
+use crate::catalog::{Check, Lab};
 
 /// A lab, checked.
 #[derive(Debug, Clone, Serialize)]
@@ -97,6 +97,19 @@ impl Report {
 }
 
 impl Line {
+    /// What came of a check. Where it has met what is still to be written, there is nothing to be
+    /// wrong about yet.
+    pub fn new(lab: &Lab, check: &Check, outcome: Outcome, seed: u64) -> Self {
+        let is_wrong = !outcome.is_passed() && !outcome.meets_todo_of(&lab.id);
+        Self {
+            name: check.name.clone(),
+            claim: check.claim.clone(),
+            likely_cause: is_wrong.then(|| check.cause.clone()),
+            replay: format!("cargo lab check {} --only {} --seed {seed}", lab.id, check.name),
+            outcome,
+        }
+    }
+
     fn write_help(&self, lab: &str, out: &mut dyn Write) -> io::Result<()> {
         if let Some(cause) = &self.likely_cause {
             writeln!(out, "        likely  {cause}")?;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::report::{Line, Report};
 use super::scoring::{self, MINE};
-use super::{Bench, Outcome};
+use super::Bench;
 use crate::catalog::{Check, Lab, Work};
 use crate::checking::build::BuildError;
 use crate::desk::Desk;
@@ -38,19 +38,9 @@ fn tested(desk: &Desk, lab: &Lab, request: &Request) -> Result<Report> {
     for check in checks {
         let outcome = bench.run(check, request.seed);
         report.passed &= outcome.is_passed();
-        report.checks.push(line(lab, check, outcome, request.seed));
+        report.checks.push(Line::new(lab, check, outcome, request.seed));
     }
     Ok(report)
-}
-
-fn line(lab: &Lab, check: &Check, outcome: Outcome, seed: u64) -> Line {
-    Line {
-        name: check.name.clone(),
-        claim: check.claim.clone(),
-        likely_cause: (!outcome.is_passed()).then(|| check.cause.clone()),
-        replay: format!("cargo lab check {} --only {} --seed {seed}", lab.id, check.name),
-        outcome,
-    }
 }
 
 /// Code that does not compile is the learner's; everything else is this machine's.
