@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
+use super::Bench;
 use super::report::{Line, Report};
 use super::scoring::{self, MINE};
-use super::Bench;
 use crate::catalog::{Check, Lab, Work};
 use crate::checking::build::BuildError;
 use crate::desk::Desk;

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 
 use super::{Usage, Verdict};
-use crate::catalog::Lab;
+use crate::catalog::{Lab, Work};
 use crate::checking::report::Report;
 use crate::checking::session::{self, Request};
 use crate::desk::Desk;
@@ -124,7 +124,12 @@ fn say_next(desk: &Desk, lab: &Lab, report: &Report, out: &mut dyn Write) -> Res
     if !report.passed || desk.progress.state(&lab.id) != State::Passed {
         return Ok(());
     }
-    writeln!(out, "\ndone. The reference beside yours: cargo lab diff {} --solution", lab.id)?;
+    write!(out, "\ndone.")?;
+    // Who measured has written nothing that a reference could stand beside.
+    if !matches!(lab.page.work, Work::Measure(_)) {
+        write!(out, " The reference beside yours: cargo lab diff {} --solution", lab.id)?;
+    }
+    writeln!(out)?;
     match desk.next(Some(&lab.id)) {
         Some(next) => writeln!(out, "next: cargo lab start {} ({})", next.id, next.page.title)?,
         None => writeln!(out, "that was the last lab: cargo lab report")?,
