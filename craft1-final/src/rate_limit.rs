@@ -24,12 +24,12 @@
 mod packed;
 mod table;
 
-use std::fmt::Write as _;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
+use craft1_phase1::prometheus;
 use craft1_phase2::limit::{Limit, Refused};
 use craft1_phase2::owner::owner;
 
@@ -148,13 +148,12 @@ impl Limiter {
     pub fn render(&self, text: &mut String) {
         let Self::Counter(windows) = self else { return };
         let census = windows.table.census();
-        for (name, kind, help, value) in [
-            ("clients", "gauge", "Clients that are remembered.", census.clients),
-            ("evicted_total", "counter", "Idle clients that made room.", census.evicted),
-            ("forgotten_total", "counter", "Clients that had to make room.", census.forgotten),
+        for (name, help, value) in [
+            ("clients", "Clients that are remembered.", census.clients),
+            ("evicted_total", "Idle clients that made room.", census.evicted),
+            ("forgotten_total", "Clients that had to make room.", census.forgotten),
         ] {
-            let name = format_args!("ingest_rate_limit_{name}");
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+            prometheus::number(text, &format!("ingest_rate_limit_{name}"), help, value);
         }
     }
 }
