@@ -132,7 +132,42 @@ mod tests {
         let mut statuses = statuses(&["a,h:1,web,eu,4,16,200"]);
         let usage = Usage { cpu_ratio: Some(0.25), memory_bytes: Some(7), disk_bytes: Some(9) };
         note(&mut statuses, 1_758_116_723, Some(usage));
-        insta::assert_snapshot!(rendered(&statuses));
+        // Here and not in a file, so that it is there wherever this file is.
+        insta::assert_snapshot!(rendered(&statuses), @r#"
+        # HELP node_up Whether the node answers its checks, damped.
+        # TYPE node_up gauge
+        node_up{id="a",role="web",region="eu"} 1
+        # HELP node_last_check_timestamp_seconds When the last check of the node ended, as seconds since 1970.
+        # TYPE node_last_check_timestamp_seconds gauge
+        node_last_check_timestamp_seconds{id="a",role="web",region="eu"} 1758116723
+        # HELP node_check_latency_seconds How long the last check took.
+        # TYPE node_check_latency_seconds gauge
+        node_check_latency_seconds{id="a",role="web",region="eu"} 1
+        # HELP node_check_failures_total Checks that failed.
+        # TYPE node_check_failures_total counter
+        node_check_failures_total{id="a",role="web",region="eu"} 0
+        # HELP node_cpu_cores Processors that the node has.
+        # TYPE node_cpu_cores gauge
+        node_cpu_cores{id="a",role="web",region="eu"} 4
+        # HELP node_memory_size_bytes Memory that the node has.
+        # TYPE node_memory_size_bytes gauge
+        node_memory_size_bytes{id="a",role="web",region="eu"} 17179869184
+        # HELP node_disk_size_bytes Disk that the node has.
+        # TYPE node_disk_size_bytes gauge
+        node_disk_size_bytes{id="a",role="web",region="eu"} 214748364800
+        # HELP node_cpu_usage_ratio How busy the processors of the node are, from 0 to 1.
+        # TYPE node_cpu_usage_ratio gauge
+        node_cpu_usage_ratio{id="a",role="web",region="eu"} 0.25
+        # HELP node_memory_used_bytes Memory that the node uses.
+        # TYPE node_memory_used_bytes gauge
+        node_memory_used_bytes{id="a",role="web",region="eu"} 7
+        # HELP node_disk_used_bytes Disk that the node uses.
+        # TYPE node_disk_used_bytes gauge
+        node_disk_used_bytes{id="a",role="web",region="eu"} 9
+        # HELP ingest_nodes_file_bad_rows Rows of the file of nodes that are skipped.
+        # TYPE ingest_nodes_file_bad_rows gauge
+        ingest_nodes_file_bad_rows 0
+        "#);
     }
 
     #[test]
