@@ -103,14 +103,16 @@ fn compare(options: &Compare) -> Result<ExitCode> {
     });
     display.finish();
     let Comparison { record, failures } = comparison?;
-    for (workload, error) in &failures {
-        eprintln!("compare: {workload} could not be measured and is not in the record: {error}");
+    let is_complete = failures.is_empty();
+    for (workload, error) in failures {
+        let error = anyhow::Error::new(error);
+        eprintln!("compare: {workload} could not be measured and is not in the record: {error:#}");
     }
     // A record without a load says nothing.
     if !record.workloads.is_empty() {
         show(&record, &baseline, options)?;
     }
-    Ok(if failures.is_empty() { verdict(&record) } else { ExitCode::from(NOT_POSSIBLE) })
+    Ok(if is_complete { verdict(&record) } else { ExitCode::from(NOT_POSSIBLE) })
 }
 
 /// The tables, or the record itself; and the files, where they are wanted.
