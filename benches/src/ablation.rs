@@ -31,7 +31,7 @@ pub struct Toggle {
 }
 
 /// Every toggle.
-pub const TOGGLES: [Toggle; 10] = [
+pub const TOGGLES: [Toggle; 11] = [
     Toggle {
         id: "parser",
         question: "what does the JSON parser cost, server and writer being the same?",
@@ -106,6 +106,12 @@ pub const TOGGLES: [Toggle; 10] = [
             ("final-channel", "crossbeam's channel"),
             ("craft1-final", "lock-free rings of our own"),
         ],
+    },
+    Toggle {
+        id: "loops",
+        question: "what does an event loop a core cost where one would do?",
+        workload: "single-small",
+        steps: &[("craft1-final", "an event loop a core"), ("final-one-loop", "one event loop")],
     },
     Toggle {
         id: "ack",

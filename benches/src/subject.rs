@@ -98,7 +98,7 @@ pub const RIVALS: [Subject; 8] = [
 
 /// The same programs with other options, under another load, or with one file exchanged, for ablations
 /// alone.
-pub const VARIANTS: [Subject; 13] = [
+pub const VARIANTS: [Subject; 14] = [
     Subject {
         id: "hyper-serde-close",
         abilities: NO_KEEP_ALIVE,
@@ -127,6 +127,12 @@ pub const VARIANTS: [Subject; 13] = [
         "final-durable",
         "the final phase, 202 when it is synced",
         &["--limit", "100000/10ms", "--ack", "durable"],
+    ),
+    variant_of(
+        "craft1-final",
+        "final-one-loop",
+        "the final phase with one event loop",
+        &["--limit", "100000/10ms", "--loops", "1"],
     ),
     keeping("phase4-in-place", "phase 4, each request writes its own lines", ACCEPTED),
     keeping("final-channel", "the final phase, joined by crossbeam's channel", ACCEPTED),

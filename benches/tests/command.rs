@@ -54,6 +54,21 @@ fn nothing_can_be_built_without_cargo() {
 }
 
 #[test]
+fn a_load_that_cannot_be_measured_does_not_end_the_others() {
+    let output = compare("limit --workload single,close --quick --rounds 1 --no-costs")
+        .env("CARGO", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cargo_of_no_server.sh"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(output.stdout.is_empty(), "a record without a load says nothing");
+    let said = String::from_utf8(output.stderr).unwrap();
+    for workload in ["single", "close"] {
+        let expected = format!("compare: {workload} could not be measured");
+        assert!(said.contains(&expected), "{workload}: {said}");
+    }
+}
+
+#[test]
 #[ignore = "builds two servers in release mode and loads them for seconds"]
 fn a_comparison_finds_who_is_faster_and_that_nothing_was_lost() {
     let output = output("phase0 limit --quick --rounds 2 --no-costs --json");

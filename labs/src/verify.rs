@@ -93,10 +93,13 @@ impl Trial<'_> {
         let Some(bench) = self.build("the starter", &checks)? else { return Ok(()) };
         self.without_warnings("the starter", &bench);
         for check in checks {
-            let outcome = bench.run(check, SEED);
             // In a lab that breaks the learner begins with what is right.
             let is_break = matches!(lab.page.work, Work::Break(_));
             let at_first = if is_break { AtFirst::Green } else { check.at_first };
+            let outcome = match at_first {
+                AtFirst::Red => bench.run_until_red(check, SEED),
+                AtFirst::Green => bench.run(check, SEED),
+            };
             match (at_first, &outcome) {
                 (_, Outcome::Missing { tests }) => {
                     self.complain(format!("check {}: no tests {}", check.name, tests.join(", ")));
@@ -152,7 +155,7 @@ impl Trial<'_> {
         let named = self.lab.page.check(&mutant.caught_by).into_iter().collect::<Vec<_>>();
         let Some(bench) = self.build(&what, &named)? else { return Ok(()) };
         for check in named {
-            if bench.run(check, SEED).is_passed() {
+            if bench.run_until_red(check, SEED).is_passed() {
                 self.complain(format!("{what} is not caught by {}", check.name));
             }
         }

@@ -80,16 +80,20 @@ impl Workshop {
         let texts = crate_of(lab, package, form)?;
         folder::write(&folder, &texts, changes)?;
         links::make(&self.root, &folder, &links::wanted(lab, package))?;
-        self.open(name)
+        self.open(lab, name)
     }
 
-    /// Makes a folder that is there the only member.
-    pub fn open(&self, name: &str) -> Result<(), WorkshopError> {
+    /// Makes the folder `name`, in which a lab is, the only member.
+    pub fn open(&self, lab: &Lab, name: &str) -> Result<(), WorkshopError> {
         let read = |path: &Path| fs::read_to_string(path).map_err(WorkshopError::at(path));
-        let lab = read(&self.lab(name).join("Cargo.toml"))?;
+        let member = manifest::Member {
+            folder: name,
+            manifest: &read(&self.lab(name).join("Cargo.toml"))?,
+            // A function with a hole in it leaves unused what it used.
+            allows_unused: !lab.page.work.holes().is_empty(),
+        };
         let back = place::way_back(&self.root, &self.folder);
-        let workspace =
-            manifest::workspace(&read(&self.root.join("Cargo.toml"))?, name, &lab, &back)?;
+        let workspace = manifest::workspace(&read(&self.root.join("Cargo.toml"))?, &member, &back)?;
         let config = manifest::config(&self.root, &self.build, &back);
         let is_new =
             self.write("Cargo.toml", &workspace)? | self.write(".cargo/config.toml", &config)?;

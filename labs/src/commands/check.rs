@@ -106,8 +106,10 @@ pub(super) fn look(desk: &mut Desk, id: &str, request: &Request) -> Result<(Lab,
     let report = session::check(desk, &lab, request)?;
     // An editor goes on seeing the lab that is being done.
     let current = desk.progress.current.clone().filter(|current| current != id);
-    if let Some(current) = current.filter(|current| desk.workshop.lab(current).exists()) {
-        desk.workshop.open(&current)?;
+    let current = current.filter(|current| desk.workshop.lab(current).exists());
+    // One that this version does not know yet stays as it is.
+    if let Some(current) = current.and_then(|current| desk.lab(Some(&current)).ok().cloned()) {
+        desk.workshop.open(&current, &current.id)?;
     }
     let now = desk.now.clone();
     let done = desk.progress.lab(id);

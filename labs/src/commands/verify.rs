@@ -1,7 +1,7 @@
 //! `cargo lab verify`: for authors and CI, every form of every lab.
 
 use std::io::Write;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 use serde_json::json;
@@ -33,9 +33,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Verdict>
     }
     let mut results = Vec::new();
     for lab in labs {
+        let begun = Instant::now();
         let wrong = verify(&desk.course, lab, desk.package(lab)?)?;
         if !arguments.json {
-            writeln!(out, "{}  {}", if wrong.is_empty() { "ok   " } else { "WRONG" }, lab.id)?;
+            let (verdict, took_s) =
+                (if wrong.is_empty() { "ok   " } else { "WRONG" }, begun.elapsed().as_secs());
+            writeln!(out, "{verdict}  {} ({took_s} s)", lab.id)?;
             for what in &wrong {
                 writeln!(out, "  {}", what.replace('\n', "\n    "))?;
             }

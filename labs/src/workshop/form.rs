@@ -41,9 +41,6 @@ pub fn crate_of(lab: &Lab, package: &Package, form: Form<'_>) -> Result<Tree, Fo
         }
     }
     let mut texts: Tree = texts.iter().map(|(path, text)| (path, anchors::removed(text))).collect();
-    if matches!(form, Form::Starter) && !lab.page.work.holes().is_empty() {
-        allow_unused(lab, &mut texts);
-    }
     overlay(lab, "starter", &mut texts)?;
     if matches!(form, Form::Solution) {
         overlay(lab, "solution", &mut texts)?;
@@ -125,22 +122,6 @@ fn change(
     let text = edit(text)?;
     texts.insert(path, text);
     Ok(())
-}
-
-/// A function with a hole in it leaves imports, arguments and helpers unused for a while.
-fn allow_unused(lab: &Lab, texts: &mut Tree) {
-    for root in ["src/lib.rs", "src/main.rs"] {
-        let Some(text) = texts.get(root) else { continue };
-        let header = text.lines().take_while(|line| line.starts_with("//!")).count();
-        let line = format!(
-            "\n#![allow(unused, unfulfilled_lint_expectations, reason = \"{} has holes\")]",
-            lab.id
-        );
-        let mut lines: Vec<&str> = text.lines().collect();
-        lines.insert(header, &line);
-        let text = lines.join("\n") + "\n";
-        texts.insert(root, text);
-    }
 }
 
 /// Lays a folder of the catalog over the crate.

@@ -29,7 +29,9 @@ pub(super) fn crate_of(
     }
     text += "\n[target.'cfg(loom)'.dependencies]\nloom.workspace = true\n\n\
              [lints]\nworkspace = true\n\n";
-    let workspace = manifest::workspace(course, ".", &text, back)?;
+    // What a model leaves out may be what uses something.
+    let member = manifest::Member { folder: ".", manifest: &text, allows_unused: true };
+    let workspace = manifest::workspace(course, &member, back)?;
     // Most of the time goes into running models.
     let workspace = workspace.replacen("[profile.dev]\n", "[profile.dev]\nopt-level = 3\n", 1);
     let mut library = String::from("//! What is modelled.\n\n");
