@@ -58,9 +58,11 @@ impl<'a> Cursor<'a> {
     /// Takes the next `len` bytes, which must be there and be whole characters.
     #[inline(always)]
     pub(super) fn take_text(&mut self, len: usize) -> &'a str {
+        // ANCHOR: take_text
         let (text, rest) = self.rest.split_at(len);
         self.rest = rest;
         text
+        // ANCHOR_END: take_text
     }
 
     /// Takes this text if it is next.
