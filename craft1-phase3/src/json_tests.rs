@@ -225,7 +225,7 @@ fn optional_fields_beside_a_list_only_have_to_be_json() {
 fn a_hundred_thousand_brackets_are_refused_at_the_first_that_is_too_deep() {
     let brackets = "[".repeat(100_000);
     for (before, outside) in [(r#"{"x":"#, 1), (r#"{"tags":"#, 1), (r#"{"metrics":[{"x":"#, 3)] {
-        let offset = before.len() + (127 - outside) as usize;
+        let offset = before.len() + 127 - outside;
         let body = format!("{before}{brackets}");
         assert_refused(&[(&body, "nested deeper than 127 levels", offset)]);
     }
