@@ -6,6 +6,7 @@ mod rig;
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
@@ -181,6 +182,28 @@ fn what_cannot_be_deleted_is_tried_again_with_the_next_segment_and_stops_nobody(
     is_stuck.store(false, SeqCst);
     store(&mut rig, 12..13);
     assert_eq!(closed(&folder).len(), 1);
+    rig.finish();
+}
+
+/// An operator may: `docs` say so.
+#[test]
+fn somebody_else_may_move_closed_segments_away_while_they_are_counted_and_deleted() {
+    let folder = DataFolder::new();
+    let mut disk = Disk::default();
+    let is_first = AtomicBool::new(true);
+    disk.remove = Box::new(move |path| {
+        fs::remove_file(path)?;
+        if is_first.swap(false, SeqCst) { Err(ErrorKind::NotFound.into()) } else { Ok(()) }
+    });
+    let mut rig = Rig::start(&folder, three_lines(Some(2)), disk);
+    // Listed, and not there when it is looked at.
+    symlink("elsewhere", folder.path().join("metrics.000001.jsonl")).unwrap();
+    store(&mut rig, 0..13);
+    assert_eq!(rig.metric("ingest_closed_segments"), 1);
+    assert_eq!(rig.metric("ingest_deleted_segments_total"), 2, "of three, one by somebody else");
+    let mut text = String::new();
+    rig.writer.render(&mut text);
+    assert!(text.contains("ingest_writer_failures_total{step=\"delete\"} 0\n"), "{text}");
     rig.finish();
 }
 

@@ -6,7 +6,7 @@
 //! pass goes on from what it finds in the folder.
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use craft1_phase4::segment;
@@ -23,7 +23,7 @@ pub(super) struct Retained {
 }
 
 /// Deletes the oldest closed segments until the rest fit into `bytes_max`; without a bound, only
-/// counts them.
+/// counts them. Somebody else may move closed segments away at any time: what is gone is gone.
 ///
 /// # Errors
 /// Those of the folder and of the deletion. What was deleted before is in `retained` even then.
@@ -35,7 +35,8 @@ pub(super) fn enforce(
 ) -> io::Result<()> {
     let mut segments = Vec::new();
     for (_, path) in segment::closed(data_file)? {
-        let bytes = fs::metadata(&path)?.len();
+        let Some(metadata) = unless_gone(fs::metadata(&path))? else { continue };
+        let bytes = metadata.len();
         retained.segments += 1;
         retained.bytes += bytes;
         segments.push((path, bytes));
@@ -44,15 +45,24 @@ pub(super) fn enforce(
         if bytes_max.is_none_or(|max| retained.bytes <= max) {
             break;
         }
-        (disk.remove)(&path)?;
-        tracing::info!(segment = %path.display(), bytes, "deleted the oldest closed segment: --retain has no room for it");
+        let is_ours = unless_gone((disk.remove)(&path))?.is_some();
         retained.segments -= 1;
         retained.bytes -= bytes;
-        retained.deleted_segments += 1;
-        retained.deleted_bytes += bytes;
+        if is_ours {
+            tracing::info!(segment = %path.display(), bytes, "deleted the oldest closed segment: --retain has no room for it");
+            retained.deleted_segments += 1;
+            retained.deleted_bytes += bytes;
+        }
     }
     if retained.deleted_segments > 0 {
         (disk.sync_folder)(data_file)?;
     }
     Ok(())
+}
+
+fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    }
 }
