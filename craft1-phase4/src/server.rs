@@ -106,6 +106,7 @@ where
             },
         }
     }
+    // ANCHOR: drain
     conditions.draining.begin();
     // Who has come before the signal and waits in the backlog. The bound is for a crowd that goes
     // on coming.
@@ -118,6 +119,7 @@ where
     drop(listener);
     door.wait_for_all().await;
     Ok(())
+    // ANCHOR_END: drain
 }
 
 /// The client is already gone.
@@ -202,8 +204,10 @@ where
     }
 
     async fn wait_for_all(mut self) {
+        // ANCHOR: wait_for_all
         drop(self.inside);
         // Nothing is sent: this is the end of the last sender.
         let _ = self.outside.recv().await;
+        // ANCHOR_END: wait_for_all
     }
 }
