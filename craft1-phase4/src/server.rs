@@ -27,6 +27,7 @@ use tokio::net::unix::pipe;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use crate::connection::{self, Conditions};
@@ -109,9 +110,9 @@ where
     // ANCHOR: drain
     conditions.draining.begin();
     // Who has come before the signal and waits in the backlog. The bound is for a crowd that goes
-    // on coming.
+    // on coming. The runtime's own, after which it says that nobody is there, is not.
     for _ in 0..connections_max {
-        let accepted = poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await;
+        let accepted = unconstrained(poll_fn(|cx| Poll::Ready(listener.poll_accept(cx)))).await;
         let Poll::Ready(Ok((stream, peer))) = accepted else { break };
         door.let_in(stream, peer);
     }
