@@ -78,8 +78,7 @@ fn what_nobody_knows_has_no_sample() {
         let samples = text.lines().filter_map(|line| line.strip_prefix("node_"));
         samples.map(|sample| sample.split('{').next().unwrap().to_string()).collect::<Vec<_>>()
     };
-    let of_the_file =
-        ["check_failures_total", "cpu_cores", "memory_size_bytes", "disk_size_bytes"];
+    let of_the_file = ["check_failures_total", "cpu_cores", "memory_size_bytes", "disk_size_bytes"];
     assert_eq!(names(&statuses), of_the_file);
     note(&mut statuses, 1, Some(Usage { memory_bytes: Some(7), ..Usage::default() }));
     let of_the_check = ["up", "last_check_timestamp_seconds", "check_latency_seconds"];

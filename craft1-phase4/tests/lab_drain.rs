@@ -94,8 +94,7 @@ fn who_is_at_the_door_when_the_word_comes_is_let_in_and_nobody_else() {
     let _watchdog = Watchdog::start();
     let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), AT_THE_DOOR).unwrap();
     let address = listener.local_address().unwrap();
-    let mut clients: Vec<_> =
-        (0..AT_THE_DOOR).map(|_| Client::connect(address).unwrap()).collect();
+    let mut clients: Vec<_> = (0..AT_THE_DOOR).map(|_| Client::connect(address).unwrap()).collect();
     let (shutdown, word) = Shutdown::by_hand().unwrap();
     // It is given before anybody was accepted.
     drop(word);
