@@ -95,6 +95,27 @@ fn batches_keep_the_order() {
     });
 }
 
+/// One store of a position for all of them is what a batch is for.
+#[test]
+fn a_batch_is_seen_at_its_end_and_not_before() {
+    let (mut producer, mut consumer) = spsc_cached::channel(CAPACITY);
+    let seen = |_: &usize| assert_eq!(consumer.pop(), None, "a part of a batch is seen");
+    assert_eq!(producer.push_batch(&mut (0..5).inspect(seen)), 5);
+    assert!((0..5).eq(std::iter::from_fn(|| consumer.pop())));
+}
+
+#[test]
+fn the_slots_of_a_batch_are_room_at_its_end_and_not_before() {
+    let (mut producer, mut consumer) = spsc_cached::channel(CAPACITY);
+    assert_eq!(producer.push_batch(&mut (0..5)), 5);
+    let mut popped = Vec::new();
+    let count = consumer.pop_batch(4, |number| {
+        assert_eq!(producer.free(), CAPACITY - 5, "a part of a batch is room");
+        popped.push(number);
+    });
+    assert_eq!((count, popped, producer.free()), (4, vec![0, 1, 2, 3], CAPACITY - 1));
+}
+
 /// A consumer that sleeps whenever there is nothing, and `producers` that push one by one or, every
 /// other one, in batches of five.
 fn many_to_one(producers: usize) {

@@ -158,6 +158,7 @@ impl Exchange<'_> {
 
     /// Whether the connection ends behind the answer that is due.
     fn is_last(self, status: u16) -> bool {
+        // ANCHOR: is_last
         if !self.passage.answer_is_last() {
             return false;
         }
@@ -167,6 +168,7 @@ impl Exchange<'_> {
             self.passage.end_unasked();
         }
         is_unasked || self.passage.has_ended()
+        // ANCHOR_END: is_last
     }
 
     async fn receive(self, request: &mut hyper::Request<Incoming>) -> Result<Bytes, Response> {

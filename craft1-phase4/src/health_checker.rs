@@ -155,12 +155,14 @@ where
     F: Future<Output = Result<Usage, E>> + Send + 'static,
     E: Into<BoxError> + 'static,
 {
+    // ANCHOR: limited
     let gap = Duration::from_secs(1) / u32::from(plan.rate_per_s.get());
     ServiceBuilder::new()
         .concurrency_limit(plan.concurrency.get().into())
         .rate_limit(1, gap)
         .timeout(plan.timeout)
         .service(service_fn(probe))
+    // ANCHOR_END: limited
 }
 
 /// What the task owns.
@@ -181,15 +183,19 @@ where
         jitter: impl Fn(Duration) -> Duration,
     ) -> Infallible {
         let interval_length = self.board.plan.interval;
+        // ANCHOR: ticks
         let mut ticks = interval(interval_length);
         // A late round is followed by a whole interval, so that a slow fleet is not asked more
         // often for being slow.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // ANCHOR_END: ticks
         let path = nodes_file.display().to_string();
         let nodes_file = Arc::new(Mutex::new(FleetFile::new(nodes_file)));
         loop {
+            // ANCHOR: tick
             ticks.tick().await;
             sleep(jitter(interval_length / JITTER_DIVISOR)).await;
+            // ANCHOR_END: tick
             let file = Arc::clone(&nodes_file);
             let read =
                 move || file.lock().unwrap_or_else(PoisonError::into_inner).read_if_changed();
@@ -203,6 +209,7 @@ where
 
     /// Asks every node once.
     async fn round(&mut self) {
+        // ANCHOR: round
         for (place, node) in self.board.nodes().into_iter().enumerate() {
             // Waits for a place and for the rate. A probe is always ready, so there is no error.
             let Ok(service) = self.service.ready().await else { break };
@@ -219,6 +226,7 @@ where
                 error!(%error, "a check has panicked");
             }
         }
+        // ANCHOR_END: round
     }
 }
 

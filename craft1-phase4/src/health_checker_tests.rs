@@ -295,6 +295,9 @@ async fn the_time_of_a_check_begins_when_it_is_sent() {
     let checker = lab.check(plan, |_, _| Answer::After(Duration::from_millis(1_500)));
     wait_ms(5_000).await;
     assert_eq!(conditions(&checker), "UUU", "the last has waited for 3 seconds to be asked");
+    for status in &checker.statuses().borrow().nodes {
+        assert_eq!(status.last_check.unwrap().latency, Duration::from_millis(1_500));
+    }
     stop(checker).await;
 }
 

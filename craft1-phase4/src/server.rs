@@ -27,6 +27,7 @@ use tokio::net::unix::pipe;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use crate::connection::{self, Conditions};
@@ -106,11 +107,12 @@ where
             },
         }
     }
+    // ANCHOR: drain
     conditions.draining.begin();
     // Who has come before the signal and waits in the backlog. The bound is for a crowd that goes
-    // on coming.
+    // on coming. The runtime's own, after which it says that nobody is there, is not.
     for _ in 0..connections_max {
-        let accepted = poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await;
+        let accepted = unconstrained(poll_fn(|cx| Poll::Ready(listener.poll_accept(cx)))).await;
         let Poll::Ready(Ok((stream, peer))) = accepted else { break };
         door.let_in(stream, peer);
     }
@@ -118,6 +120,7 @@ where
     drop(listener);
     door.wait_for_all().await;
     Ok(())
+    // ANCHOR_END: drain
 }
 
 /// The client is already gone.
@@ -202,8 +205,10 @@ where
     }
 
     async fn wait_for_all(mut self) {
+        // ANCHOR: wait_for_all
         drop(self.inside);
         // Nothing is sent: this is the end of the last sender.
         let _ = self.outside.recv().await;
+        // ANCHOR_END: wait_for_all
     }
 }

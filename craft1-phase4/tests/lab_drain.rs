@@ -1,11 +1,29 @@
 //! Lab tests: a stop answers what was read, says that it was the last, closes who is idle, and
 //! leaves nothing unwritten.
 
-use std::net::TcpStream;
+use std::future::poll_fn;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 
+use craft1_phase1::http::Limits;
+use craft1_phase1::shutdown::Shutdown;
+use craft1_phase1::socket::Listener;
+use craft1_phase1::telemetry::Telemetry;
+use craft1_phase1::timeouts::Timeouts;
+use craft1_phase4::connection::Conditions;
+use craft1_phase4::connection::screen::Screen;
+use craft1_phase4::connection::screen::passage::Passage;
+use craft1_phase4::draining::Draining;
+use craft1_phase4::server::{self, Threads};
+use hyper::rt::{Read, ReadBuf};
 use rustix::process::Signal;
-use testkit::{Client, DataFolder, Exit, Server, get, wait_until};
+use testkit::{Client, DEADLINE, DataFolder, Exit, Server, Watchdog, get, wait_until};
+use tokio::io::AsyncWriteExt;
 
 const PHASE4: &str = env!("CARGO_BIN_EXE_craft1-phase4");
 
@@ -54,6 +72,71 @@ fn assert_wrote(exit: &Exit, folder: &DataFolder, count: usize) {
     let last = exit.stdout.last().unwrap();
     assert!(last.starts_with(&format!("stopped: wrote {count} metrics to ")), "{last}");
     assert_eq!(folder.stored().len(), count);
+}
+
+/// Those of a server inside of a test, which gives nobody up.
+fn conditions() -> &'static Conditions {
+    let never = DEADLINE * 100;
+    Box::leak(Box::new(Conditions {
+        limits: Limits::default(),
+        timeouts: Timeouts { header: never, body: never, write: never },
+        idle_timeout: never,
+        telemetry: Telemetry::default(),
+        draining: Draining::default(),
+    }))
+}
+
+/// More than the runtime lets a task do at one go, where the system lets so many wait.
+const AT_THE_DOOR: i32 = if cfg!(target_os = "linux") { 200 } else { 100 };
+
+#[test]
+fn who_is_at_the_door_when_the_word_comes_is_let_in_and_nobody_else() {
+    let _watchdog = Watchdog::start();
+    let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), AT_THE_DOOR).unwrap();
+    let address = listener.local_address().unwrap();
+    let mut clients: Vec<_> = (0..AT_THE_DOOR).map(|_| Client::connect(address).unwrap()).collect();
+    let (shutdown, word) = Shutdown::by_hand().unwrap();
+    // It is given before anybody was accepted.
+    drop(word);
+    let threads = Threads::start(NonZeroUsize::MIN).unwrap();
+    let serve = move |mut stream: tokio::net::TcpStream, _| async move {
+        let is_closed = TcpStream::connect(address).is_err();
+        let status = if is_closed { 204 } else { 500 };
+        stream.write_all(format!("HTTP/1.1 {status} .\r\n\r\n").as_bytes()).await.unwrap();
+    };
+    let served = server::run(listener, &shutdown, &threads, clients.len(), conditions(), serve);
+    threads.block_on(served).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.read_response().unwrap().status, 204);
+        client.assert_closed();
+    }
+}
+
+/// Lets a connection look for bytes, once, and says whether it has found some or its end.
+async fn look(screen: &mut Screen, found: &mut ReadBuf<'_>) -> bool {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *screen).poll_read(cx, found.unfilled()).is_ready()))
+        .await
+}
+
+/// The runtime asks the system for news when it has nothing else to do. The word is something else.
+#[tokio::test]
+async fn a_request_that_the_runtime_has_not_heard_of_yet_keeps_its_connection_open() {
+    let _watchdog = Watchdog::start();
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let (conditions, passage) = (conditions(), Arc::new(Passage::default()));
+    let mut screen = Screen::new(stream, Arc::clone(&passage), conditions);
+    let mut room = [0; 1024];
+    let mut found = ReadBuf::new(&mut room);
+    assert!(!look(&mut screen, &mut found).await, "nothing has come");
+    client.write_all(REQUEST).unwrap();
+    conditions.draining.begin();
+    while !look(&mut screen, &mut found).await {
+        tokio::task::yield_now().await;
+    }
+    assert!(!passage.has_ended(), "it is not idle");
+    assert_eq!(found.filled(), REQUEST);
 }
 
 #[test]

@@ -140,6 +140,7 @@ impl Committer {
 
     /// Commits what waits now. Returns how many bytes that were.
     fn commit(&mut self) -> u64 {
+        // ANCHOR: commit
         let mut committed_bytes = 0;
         loop {
             let is_full = self.gather();
@@ -155,10 +156,12 @@ impl Committer {
                 return committed_bytes;
             }
         }
+        // ANCHOR_END: commit
     }
 
     /// Returns whether there may be more than fits into the group.
     fn gather(&mut self) -> bool {
+        // ANCHOR: gather
         let mut len = 0;
         while len < GROUP_BYTES_MAX && self.group.len() < GROUP_CHUNKS_MAX {
             let Some(chunk) = self.chunks.pop() else { return false };
@@ -166,6 +169,7 @@ impl Committer {
             self.group.push(chunk);
         }
         true
+        // ANCHOR_END: gather
     }
 
     fn store(&mut self) -> Result<(), Unstored> {
@@ -250,6 +254,7 @@ impl Committer {
 
     /// Gives the chunks back with their verdict, and wakes each loop that got one.
     fn give_back(&mut self, result: Result<(), Unstored>) {
+        // ANCHOR: give_back
         for Chunk { lines, outbox, requests, .. } in self.group.drain(..) {
             let event_loop = &mut self.event_loops[outbox as usize];
             let emptied = Emptied { lines, requests, result };
@@ -261,6 +266,7 @@ impl Committer {
                 (event_loop.waker)();
             }
         }
+        // ANCHOR_END: give_back
     }
 }
 

@@ -193,10 +193,12 @@ impl Screen {
 
     /// Nothing has come. Ready once nothing will.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // ANCHOR: idle
         if self.is_idle() && self.conditions.draining.has_begun() && !has_received(&self.stream) {
             self.passage.end();
             return Poll::Ready(());
         }
+        // ANCHOR_END: idle
         let due = self.read_due();
         ready!(self.alarm.poll(cx, due));
         self.end(Broken::Slow);

@@ -91,6 +91,7 @@ impl<S: Storage> Clerk<S> {
     /// Writes a batch, and syncs it where that is the promise. After an error nothing of it is in
     /// the file, or will be once the file can be repaired.
     fn commit(&mut self, batch: &Batch) -> io::Result<()> {
+        // ANCHOR: commit
         let result = self.append(batch).and_then(|()| match self.core.queue.options.ack {
             Ack::Durable => self.sync(),
             Ack::Accepted | Ack::Stored => Ok(()),
@@ -100,6 +101,7 @@ impl<S: Storage> Clerk<S> {
             let _ = self.tail.repair();
         }
         result
+        // ANCHOR_END: commit
     }
 
     fn append(&mut self, batch: &Batch) -> io::Result<()> {

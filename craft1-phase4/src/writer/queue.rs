@@ -80,6 +80,7 @@ impl Queue {
     /// Takes the lines of one request over. Returns where to hear what becomes of them, unless it is
     /// enough to know that they wait.
     pub(super) fn push(&self, lines: &[u8], metrics: usize) -> Result<Option<Waiter>, Unstored> {
+        // ANCHOR: push
         let load = Load { bytes: lines.len(), requests: 1, metrics: metrics as u64 };
         let mut state = self.lock();
         if let Some(reason) = state.objection(load, &self.options) {
@@ -97,10 +98,12 @@ impl Queue {
             self.thread.notify_one();
         }
         Ok(waiter)
+        // ANCHOR_END: push
     }
 
     /// For the thread: waits for the next batch. `None` once the queue is closed and empty.
     pub(super) fn take(&self) -> Option<Batch> {
+        // ANCHOR: take
         let mut state = self.lock();
         // Whoever waits for a verdict is not made to wait for company as well: what comes while one
         // batch is written is the next one.
@@ -109,6 +112,7 @@ impl Queue {
         }
         state = self.rest(state, Rest::Lines);
         state.batches.pop_front()
+        // ANCHOR_END: take
     }
 
     /// For the thread: the next batch, if there is one.
@@ -184,9 +188,11 @@ impl State {
     /// Why there is no room for `load`, if there is none.
     fn objection(&self, load: Load, options: &Options) -> Option<Unstored> {
         let waiting = self.numbers.waiting;
+        // ANCHOR: bound
         // One request always has room: else one that is longer than the bound never had.
         let is_full = waiting.requests >= options.queue_requests_max
             || (waiting.requests > 0 && waiting.bytes + load.bytes > options.queue_bytes_max);
+        // ANCHOR_END: bound
         match self.numbers.failure {
             Some(Failure::Defect) => Some(Unstored::Unwritable),
             _ if self.is_closed => Some(Unstored::Stopping),
@@ -198,6 +204,7 @@ impl State {
 
     /// The batch that is being filled, or a new one where it is full.
     fn batch_with_room(&mut self, load: Load, options: &Options) -> &mut Batch {
+        // ANCHOR: batch_with_room
         let has_room = |batch: &Batch| batch.lines.len() + load.bytes <= options.batch_bytes_max;
         if !self.batches.back().is_some_and(has_room) {
             let new_buffer = || Vec::with_capacity(options.batch_bytes_max);
@@ -206,6 +213,7 @@ impl State {
             self.batches.push_back(Batch { lines, load: Load::default(), verdict });
         }
         self.batches.back_mut().expect("there is one now")
+        // ANCHOR_END: batch_with_room
     }
 
     /// Whether the thread is to be woken; once for each rest.
@@ -236,70 +244,5 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LONG: Duration = Duration::from_mins(1);
-
-    fn queue(ack: Ack) -> Queue {
-        Queue::new(Options { batch_bytes_max: 4, ..Options::new(ack) })
-    }
-
-    /// How often the thread is woken while it rests and `pushes` requests of two bytes come.
-    fn wake_ups(rest: Rest, pushes: usize) -> usize {
-        let queue = queue(Ack::Accepted);
-        queue.lock().rest = Some(rest);
-        let mut count = 0;
-        for _ in 0..pushes {
-            let rested = queue.lock().rest.is_some();
-            queue.push(b"a\n", 1).unwrap();
-            count += usize::from(rested && queue.lock().rest.is_none());
-        }
-        count
-    }
-
-    #[test]
-    fn a_thread_without_work_is_woken_by_the_first_request_and_by_no_other() {
-        assert_eq!(wake_ups(Rest::Lines, 10), 1);
-    }
-
-    #[test]
-    fn a_thread_that_lets_lines_gather_is_woken_once_a_batch_is_full_and_not_before() {
-        assert_eq!(wake_ups(Rest::FullBatch(LONG), 2), 0);
-        assert_eq!(wake_ups(Rest::FullBatch(LONG), 10), 1);
-    }
-
-    #[test]
-    fn a_thread_that_leaves_a_disk_alone_is_not_woken() {
-        assert_eq!(wake_ups(Rest::Time(LONG), 10), 0);
-    }
-
-    #[test]
-    fn buffers_are_filled_again_and_no_more_are_kept_than_are_needed() {
-        let queue = queue(Ack::Accepted);
-        for _ in 0..10 {
-            queue.push(b"abc\n", 1).unwrap();
-        }
-        while let Some(batch) = queue.try_take() {
-            queue.settle(batch, Ok(()));
-        }
-        let kept = |queue: &Queue| queue.lock().spare_buffers.len();
-        assert_eq!(kept(&queue), SPARE_BUFFERS_MAX);
-        queue.push(b"abc\n", 1).unwrap();
-        assert_eq!(kept(&queue), SPARE_BUFFERS_MAX - 1);
-        assert_eq!(queue.try_take().unwrap().lines, b"abc\n");
-    }
-
-    #[test]
-    fn only_who_waits_costs_a_channel_and_one_is_enough_for_all() {
-        assert!(queue(Ack::Accepted).push(b"a\n", 1).unwrap().is_none());
-        let queue = queue(Ack::Durable);
-        let waiters = [(); 2].map(|()| queue.push(b"a\n", 1).unwrap().unwrap());
-        assert!(waiters[0].same_channel(&waiters[1]));
-        let batch = queue.try_take().unwrap();
-        queue.settle(batch, Ok(()));
-        for waiter in waiters {
-            assert_eq!(*waiter.borrow(), Some(Ok(())));
-        }
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

@@ -100,6 +100,7 @@ impl Shared<'_> {
         client: &mut Client,
     ) -> Persistence {
         self.answers_by_route[route as usize] += 1;
+        // ANCHOR: in_its_place
         let (date, mut bytes) = (self.present.date(), Vec::new());
         if client.parked == 0 {
             answer::response(&mut self.out, response, is_head, date, persistence);
@@ -111,6 +112,7 @@ impl Shared<'_> {
             }
             self.parked.push_behind(client, bytes);
         }
+        // ANCHOR_END: in_its_place
         self.meter.answered(response.status);
         persistence
     }

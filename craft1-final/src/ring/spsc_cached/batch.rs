@@ -23,6 +23,7 @@ impl<T> Producer<T> {
     /// assert_eq!(sum, 0 + 1 + 2);
     /// ```
     pub fn push_batch(&mut self, elements: &mut impl Iterator<Item = T>) -> usize {
+        // ANCHOR: push_batch
         let start = self.tail;
         let batch = Written(self);
         while batch.0.has_room() {
@@ -31,6 +32,7 @@ impl<T> Producer<T> {
             unsafe { batch.0.write(element) };
         }
         batch.0.tail.wrapping_sub(start)
+        // ANCHOR_END: push_batch
     }
 }
 
@@ -38,6 +40,7 @@ impl<T> Consumer<T> {
     /// Gives the oldest elements to `take`, at most `max` of them, and returns how many. The producer
     /// can use their slots after the last one.
     pub fn pop_batch(&mut self, max: usize, mut take: impl FnMut(T)) -> usize {
+        // ANCHOR: pop_batch
         let known = self.tail.wrapping_sub(self.head);
         let count = max.min(if known < max { self.look() } else { known });
         let batch = Read(self);
@@ -46,6 +49,7 @@ impl<T> Consumer<T> {
             take(unsafe { batch.0.read() });
         }
         count
+        // ANCHOR_END: pop_batch
     }
 }
 
