@@ -173,8 +173,8 @@ impl Catalog {
     pub fn in_order(&self, packages: &[String]) -> Vec<&Lab> {
         let mut labs: Vec<&Lab> = self.0.values().collect();
         let place = |lab: &Lab| packages.iter().position(|it| *it == lab.page.package);
-        // The kinds stand in the order of a chapter: build, extend, break, model, measure.
-        labs.sort_by_key(|lab| (place(lab), lab.page.work.kind(), &lab.id));
+        // The kinds stand in the order of a chapter: build, extend, break, model, measure. Short ones first.
+        labs.sort_by_key(|lab| (place(lab), lab.page.work.kind(), lab.page.minutes, &lab.id));
         labs
     }
 

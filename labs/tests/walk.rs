@@ -106,6 +106,9 @@ fn watches_while_the_learner_writes(copy: &Copy) {
     terminal.press("c");
     terminal.wait_for("checking p0-request-log");
     terminal.wait_for("watching.");
+    terminal.press("n");
+    terminal.wait_for("It is in mylabs/p0-");
+    terminal.wait_for("watching.");
     terminal.press("q");
-    terminal.wait_for("ended with 0, and the terminal is icanon");
+    terminal.wait_for("ended with 1, and the terminal is icanon");
 }

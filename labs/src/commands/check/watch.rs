@@ -45,29 +45,31 @@ pub(super) fn run(
     let mut id = id.to_owned();
     let mut watcher = watch(&desk.workshop.lab(&id), sender.clone())?;
     let mut verdict = check(desk, &id, request, out, has_colour)?;
-    while let Ok(event) = events.recv() {
+    say_keys(out)?;
+    let mut heard = None;
+    while let Some(event) = heard.take().or_else(|| events.recv().ok()) {
         match event {
             Event::Saved => {
-                settle(&events);
+                heard = settle(&events);
                 writeln!(out, "\nsaved")?;
                 verdict = check(desk, &id, request, out, has_colour)?;
             }
             Event::Key(b'c' | b'r') => verdict = check(desk, &id, request, out, has_colour)?,
             Event::Key(b'h') => hint::give(desk, &id, None, out)?,
             Event::Key(b'l') => list::write(desk, out)?,
-            Event::Key(b'n') => {
-                if let Some(next) = desk.next(Some(&id)).map(|lab| lab.id.clone()) {
+            Event::Key(b'n') => match desk.next(Some(&id)).map(|lab| lab.id.clone()) {
+                Some(next) => {
                     start::begin(desk, &next, out)?;
                     id = next;
                     watcher = watch(&desk.workshop.lab(&id), sender.clone())?;
                     verdict = check(desk, &id, request, out, has_colour)?;
                 }
-            }
+                None => writeln!(out, "\nthat was the last one: all labs are done")?,
+            },
             Event::Key(b'q') | Event::End => break,
             Event::Key(_) => continue,
         }
-        writeln!(out, "{KEYS}")?;
-        out.flush()?;
+        say_keys(out)?;
     }
     drop(watcher);
     Ok(verdict)
@@ -86,18 +88,19 @@ fn check(
         Ok((lab, report)) => {
             report.write(&lab, out, has_colour)?;
             say_next(desk, &lab, &report, out)?;
-            let verdict = if report.passed { Verdict::Passed } else { Verdict::Failed };
-            writeln!(out, "{KEYS}")?;
-            out.flush()?;
-            Ok(verdict)
+            Ok(if report.passed { Verdict::Passed } else { Verdict::Failed })
         }
         // A prediction that is missing, say. It can be made while this goes on.
         Err(error) => {
-            writeln!(out, "{error:#}\n{KEYS}")?;
-            out.flush()?;
+            writeln!(out, "{error:#}")?;
             Ok(Verdict::Failed)
         }
     }
+}
+
+fn say_keys(out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "{KEYS}")?;
+    Ok(out.flush()?)
 }
 
 /// Says when a file of the learner's was written. What cargo writes is elsewhere.
@@ -117,9 +120,14 @@ fn watch(folder: &Path, sender: Sender<Event>) -> Result<notify::RecommendedWatc
     Ok(watcher)
 }
 
-/// Waits until nothing more is saved.
-fn settle(events: &Receiver<Event>) {
-    while let Ok(Event::Saved) = events.recv_timeout(SETTLE) {}
+/// Waits until nothing more is saved, and returns what else was heard meanwhile.
+fn settle(events: &Receiver<Event>) -> Option<Event> {
+    loop {
+        match events.recv_timeout(SETTLE) {
+            Ok(Event::Saved) => {}
+            other => return other.ok(),
+        }
+    }
 }
 
 fn listen_to_keys(sender: Sender<Event>) {
