@@ -12,7 +12,7 @@
 //! | `table=environment`, `table=commands` | machine and build; how to measure it again |
 //! | `figure=M workload=W subject=S [of=median\|min\|max]` | one figure in a sentence |
 //! | `figure=M workload=W subject=S versus=S` | a ratio with its verdict |
-//! | `chart=M workload=W`, `chart=percentiles …`, `chart=outcomes …` | a picture in `docs/images/results` |
+//! | `chart=M workload=W`, `chart=percentiles …`, `chart=outcomes …` | a picture in `docs/src/images/results` |
 //! | `chart=waterfall ablation=T [workload=W] [measure=M]` | a waterfall |
 //!
 //! Each stands in `<!-- record: NAME … --> … <!-- /record -->`; `M` is a name of

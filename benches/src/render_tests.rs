@@ -52,9 +52,9 @@ fn fills_figures_tables_and_charts_and_is_then_content() {
     let text = fs::read_to_string(root.path().join("docs/page.md")).unwrap();
     assert!(text.contains("-->49.50<!-- /record --> CPU-µs."), "{text}");
     assert!(text.contains("| slow | 99.01<br>"), "{text}");
-    assert!(text.contains("](images/results/sample-single-percentiles.svg)"), "{text}");
+    assert!(text.contains("](src/images/results/sample-single-percentiles.svg)"), "{text}");
     assert!(text.starts_with("# Results\n") && text.ends_with("\n\nThe end.\n"), "{text}");
-    assert!(root.path().join("docs/images/results/sample-single-percentiles.svg").is_file());
+    assert!(root.path().join("docs/src/images/results/sample-single-percentiles.svg").is_file());
     let second = rendering(&root);
     assert_eq!(second.failures(), []);
     assert_eq!(second.changes, BTreeMap::new());
@@ -91,10 +91,10 @@ fn names_file_and_line_of_what_it_cannot_repair() {
 
 #[test]
 fn a_chart_that_nobody_asks_for_is_named() {
-    let root = folder("docs/images/results/old.svg", "<svg/>");
+    let root = folder("docs/src/images/results/old.svg", "<svg/>");
     assert_eq!(
         rendering(&root).failures()[0].to_string(),
-        "docs/images/results/old.svg:1: no chart= marker asks for this file; remove it"
+        "docs/src/images/results/old.svg:1: no chart= marker asks for this file; remove it"
     );
 }
 

@@ -37,6 +37,7 @@ pub fn run(
     let serve = &serve;
     // The scope joins every thread before it ends.
     thread::scope(|scope| {
+        // ANCHOR: let_in
         let let_in = |socket, peer, departing: &mut Departing| {
             let Some(open) = telemetry.open_connection(connections_max) else {
                 telemetry.refused_connection();
@@ -53,6 +54,7 @@ pub fn run(
                 telemetry.refused_connection();
             }
         };
+        // ANCHOR_END: let_in
         let mut departing = Departing::default();
         while listener.wait(shutdown.as_fd(), departing.next_due())? != Wake::Stopping {
             departing.close_those_due(Instant::now());

@@ -83,6 +83,7 @@ impl Writer {
 }
 
 impl Tail {
+    // ANCHOR: append
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.is_torn {
             self.cut()?;
@@ -97,6 +98,7 @@ impl Tail {
         self.end += lines.len() as u64;
         Ok(())
     }
+    // ANCHOR_END: append
 
     fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.end)?;

@@ -196,7 +196,7 @@ fn every_column_is_documented() {
 #[test]
 fn the_picture_of_a_round_says_what_its_source_says() {
     let source = of_the_repository("docs/health-check-sequence.puml");
-    let picture = of_the_repository("docs/images/health-check-sequence.svg");
+    let picture = of_the_repository("docs/src/images/health-check-sequence.svg");
     let said: Vec<_> = source
         .lines()
         .filter(|line| line.contains("->"))

@@ -337,6 +337,7 @@ fn refuse<T>(status: u16, detail: impl Display) -> Result<T, Response> {
     Err(Response::error(status, detail))
 }
 
+// ANCHOR: serve
 /// Answers one connection after the other until a signal says stop.
 ///
 /// Naive: one thread, one request at a time. A slow client, or a query over a large file, makes
@@ -354,6 +355,7 @@ fn serve(listener: &TcpListener, system: &System) {
         }
     }
 }
+// ANCHOR_END: serve
 
 fn answer(mut stream: TcpStream, system: &System) -> io::Result<()> {
     stream.set_write_timeout(Some(system.options.request_timeout))?;
@@ -489,6 +491,7 @@ fn route(request: &Request, system: &System) -> Result<Response, Response> {
     }
 }
 
+// ANCHOR: ingest
 fn ingest(request: &Request, system: &System) -> Result<Response, Response> {
     let media_type = request.content_type.as_deref().and_then(|value| value.split(';').next());
     if media_type.is_some_and(|it| !it.trim().eq_ignore_ascii_case("application/json")) {
@@ -505,6 +508,7 @@ fn ingest(request: &Request, system: &System) -> Result<Response, Response> {
     }
     Ok(Response::json(202, &json!({ "status": "accepted", "accepted": count })))
 }
+// ANCHOR_END: ingest
 
 impl System {
     /// Metrics that were answered with 202 and are not in the file.
@@ -628,6 +632,7 @@ impl Storage {
         Ok(Self { file, end })
     }
 
+    // ANCHOR: append
     /// Naive: one system call a metric, and no sync: a power cut loses what the kernel still holds.
     fn append(&mut self, metric: &Metric) -> io::Result<()> {
         let line = serde_json::to_string(metric)? + "\n";
@@ -639,6 +644,7 @@ impl Storage {
         self.end += line.len() as u64;
         Ok(())
     }
+    // ANCHOR_END: append
 }
 
 /// Moves metrics until the queue is closed and empty, or the disk fails while we stop.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where charts of the book are kept, seen from the root.
-pub(crate) const CHARTS: &str = "docs/images/results";
+pub(crate) const CHARTS: &str = "docs/src/images/results";
 
 /// What stands between the comments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -462,10 +462,10 @@ mod tests {
     #[test]
     fn a_page_refers_to_charts_from_where_it_stands() {
         for (folder, expected) in [
-            ("", "docs/images/results/a.svg"),
-            ("phase0", "../docs/images/results/a.svg"),
-            ("docs", "images/results/a.svg"),
-            ("docs/craft1", "../images/results/a.svg"),
+            ("", "docs/src/images/results/a.svg"),
+            ("phase0", "../docs/src/images/results/a.svg"),
+            ("docs", "src/images/results/a.svg"),
+            ("docs/src/craft1", "../images/results/a.svg"),
         ] {
             assert_eq!(chart_path(Path::new(folder), "a.svg"), expected);
         }

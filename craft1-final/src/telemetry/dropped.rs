@@ -1,7 +1,7 @@
 //! Why metrics were not taken: the label `reason` of the drops.
 //!
-//! What always holds: each reason asks for something else to be done about it, and `docs/operations.md`
-//! says what.
+//! What always holds: each reason asks for something else to be done about it, and
+//! `docs/src/reference/operations.md` says what.
 
 use craft1_phase1::service::Unstored;
 

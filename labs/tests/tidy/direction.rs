@@ -60,7 +60,7 @@ impl Step {
     fn of(it: &Crate) -> Option<Self> {
         let phase = it.name.strip_prefix(CRAFT);
         match (&*it.folder, phase) {
-            ("benches" | "labs", _) => Some(Self::Across),
+            ("benches" | "docs" | "labs", _) => Some(Self::Across),
             (folder, _) if folder.starts_with("benches/") => Some(Self::Across),
             ("phase0", _) => Some(Self::Phase0),
             (_, Some("final")) => Some(Self::Phase(u32::MAX)),
