@@ -42,7 +42,7 @@ fn dead_of(page: &Page, book: &Book, exists: impl Fn(&Path) -> bool) -> Vec<Stri
         }
         let of_the_book = book.pages.iter().find(|it| it.path == target);
         match (fragment, of_the_book) {
-            ("", None) if path.ends_with(".md") => {
+            ("", None) if target.extension().is_some_and(|it| it == "md") => {
                 Some("mdBook takes it for a page of the book: link the folder")
             }
             ("", _) => None,
