@@ -47,8 +47,8 @@ struct Loop {
     _folder: DataFolder,
 }
 
-/// GET is answered with its path, in many bytes where that begins with `long`. POST is taken as so many
-/// metrics as its path says, and they have to be stored first.
+/// POST is taken as so many metrics as its path says, and they have to be stored first. Everything else
+/// is answered with its path and its body, in many bytes where the path begins with `long`.
 fn application() -> Handler<'static> {
     Box::new(|request, _peer, _now, outbox| {
         let call = request.call.expect("no field is given twice");
@@ -57,8 +57,9 @@ fn application() -> Handler<'static> {
             let metrics = call.path[1..].parse().expect("a number");
             return Reply::Accepted { metrics, wait_for: Some(outbox.take(metrics)) };
         }
-        let body_len = if call.path.starts_with("/long") { LONG_BYTES } else { 0 };
-        Reply::Response(Response::new(200, "text/plain", format!("{:body_len$}", call.path)))
+        let body = str::from_utf8(call.body.unwrap_or_default()).expect("a text");
+        let len_min = if call.path.starts_with("/long") { LONG_BYTES } else { 0 };
+        Reply::Response(Response::new(200, "text/plain", format!("{:len_min$}{body}", call.path)))
     })
 }
 
@@ -138,6 +139,10 @@ fn post(metrics: usize) -> String {
     format!("POST /{metrics} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n")
 }
 
+/// A body that has to be put together, from what lies around its framing.
+const CHUNKS: &str = "PUT /2 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n\
+                      3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+
 /// What has come, write by write.
 fn writes(client: &UnixDatagram) -> Vec<String> {
     let mut buffer = vec![0; 4 * OUT_BYTES];
@@ -148,7 +153,7 @@ fn writes(client: &UnixDatagram) -> Vec<String> {
     iter::from_fn(next).collect()
 }
 
-/// What a client has come to know of each answer: the number of a 202, the path of a 200, or the status.
+/// What a client has come to know of each answer: the number of a 202, the text of a 200, or the status.
 fn heard(answers: &str) -> Vec<String> {
     let heard = |answer: &str| {
         let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
@@ -220,8 +225,9 @@ fn who_ends_its_side_is_answered_first_and_told_that_half_a_request_is_none() {
 
 #[test]
 fn wherever_requests_are_cut_what_is_whole_is_answered_at_once_and_the_rest_when_it_is() {
-    let requests = ["1", "2", "3"].map(get);
-    let (len, all) = (requests[0].len(), requests.concat());
+    let requests = [get("1"), CHUNKS.to_owned(), get("3")];
+    let expected = ["1", "2abcde", "3"];
+    let all = requests.concat();
     let mut event_loop = Loop::start();
     for cut in 1..all.len() {
         let (mut connection, client) = event_loop.connect();
@@ -229,11 +235,12 @@ fn wherever_requests_are_cut_what_is_whole_is_answered_at_once_and_the_rest_when
         client.send(first.as_bytes()).unwrap();
         assert_eq!(event_loop.turn(&mut connection), Fate::Wait, "cut at {cut}");
         let at_once = heard(&writes(&client).concat());
-        assert_eq!(at_once, ["1", "2", "3"][..cut / len], "cut at {cut}");
+        let whole = (0..3).filter(|last| requests[..=*last].concat().len() <= cut).count();
+        assert_eq!(at_once, expected[..whole], "cut at {cut}");
         client.send(rest.as_bytes()).unwrap();
         assert_eq!(event_loop.turn(&mut connection), Fate::Wait, "cut at {cut}");
         let later = heard(&writes(&client).concat());
-        assert_eq!([at_once, later].concat(), ["1", "2", "3"], "cut at {cut}");
+        assert_eq!([at_once, later].concat(), expected, "cut at {cut}");
     }
 }
 
@@ -355,15 +362,21 @@ fn while_the_server_stops_the_last_answer_to_what_has_come_says_so() {
 
 #[test]
 fn who_waits_for_leave_to_send_a_body_is_told_to_go_on_behind_its_answers() {
-    let mut event_loop = Loop::start();
-    let (mut connection, client) = event_loop.connect();
     let awaiting =
         "POST /2 HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
-    client.send((get("1") + awaiting).as_bytes()).unwrap();
-    assert_eq!(event_loop.turn(&mut connection), Fate::Wait);
-    assert_eq!(heard(&writes(&client).concat()), ["1", "100"]);
-    client.send(b"{}").unwrap();
-    assert_eq!(event_loop.turn(&mut connection), Fate::Wait);
-    assert_eq!(event_loop.store(&mut connection), Fate::Wait);
-    assert_eq!(heard(&writes(&client).concat()), ["2"]);
+    for (before, known) in [(get("1"), true), (post(1), false)] {
+        let mut event_loop = Loop::start();
+        let (mut connection, client) = event_loop.connect();
+        client.send((before + awaiting).as_bytes()).unwrap();
+        assert_eq!(event_loop.turn(&mut connection), Fate::Wait);
+        if !known {
+            assert_eq!(writes(&client), [""; 0], "before the writer has a verdict");
+            assert_eq!(event_loop.store(&mut connection), Fate::Wait);
+        }
+        assert_eq!(heard(&writes(&client).concat()), ["1", "100"]);
+        client.send(b"{}").unwrap();
+        assert_eq!(event_loop.turn(&mut connection), Fate::Wait);
+        assert_eq!(event_loop.store(&mut connection), Fate::Wait);
+        assert_eq!(heard(&writes(&client).concat()), ["2"]);
+    }
 }

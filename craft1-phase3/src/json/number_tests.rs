@@ -121,6 +121,8 @@ fn what_the_grammar_does_not_have_is_refused_at_its_byte() {
         ("-", 1, Syntax::End),
         ("-x", 1, Syntax::Digit),
         ("--1", 1, Syntax::Digit),
+        ("-+1", 1, Syntax::Digit),
+        ("+1", 0, Syntax::Digit),
         (".5", 0, Syntax::Digit),
         ("1.", 2, Syntax::End),
         ("1.x", 2, Syntax::Digit),

@@ -86,6 +86,8 @@ fn half_a_pair_is_refused_where_it_begins() {
         ("ab\\ud800\\u0041\"", 2, Syntax::Surrogate),
         ("ab\\ud800\\u00\"", 12, Syntax::Hexadecimal),
         ("ab\\udc00\\ud800\"", 2, Syntax::Surrogate),
+        ("ab\\udc00\\udc00\"", 2, Syntax::Surrogate),
+        ("ab\\udc00\\u00\"", 2, Syntax::Surrogate),
     ] {
         assert_eq!(read_all(body).unwrap_err(), (offset, rule.into()), "{body:?}");
     }

@@ -42,6 +42,9 @@ fn dead_of(page: &Page, book: &Book, exists: impl Fn(&Path) -> bool) -> Vec<Stri
         }
         let of_the_book = book.pages.iter().find(|it| it.path == target);
         match (fragment, of_the_book) {
+            ("", None) if target.extension().is_some_and(|it| it == "md") => {
+                Some("mdBook takes it for a page of the book: link the folder")
+            }
             ("", _) => None,
             (fragment, Some(it)) if it.anchors().iter().any(|it| it == fragment) => None,
             (_, Some(_)) => Some("the page has no such heading"),
@@ -63,14 +66,20 @@ fn a_link_that_leads_nowhere_is_found() {
         summary: crate::page::page("docs/src/SUMMARY.md", "[a](a.md) [c](b/c.md)"),
     };
     let exists = |path: &Path| {
-        ["docs/src/a.md", "docs/src/b/c.md", "x.rs"].iter().any(|it| path == Path::new(it))
+        ["docs/src/a.md", "docs/src/b/c.md", "x.rs", "y.md"].iter().any(|it| path == Path::new(it))
     };
     for good in ["[](b/c.md)", "[](b/c.md#one-two)", "[](../../x.rs)", "[](https://a.b/c)"] {
         let book = book(good);
         assert_eq!(dead_of(&book.pages[0], &book, exists), Vec::<String>::new(), "{good}");
     }
-    for bad in ["[](b/d.md)", "![](y.svg)", "[](b/c.md#three)", "[](#one-two)", "[](../../x.rs#L3)"]
-    {
+    for bad in [
+        "[](b/d.md)",
+        "![](y.svg)",
+        "[](b/c.md#three)",
+        "[](#one-two)",
+        "[](../../x.rs#L3)",
+        "[](../../y.md)",
+    ] {
         let book = book(bad);
         assert_eq!(dead_of(&book.pages[0], &book, exists).len(), 1, "{bad}");
     }

@@ -91,7 +91,7 @@ fn with_table(page: &Page, catalog: &BTreeMap<String, Lab>) -> Result<String, St
 
 fn table(page: &Page, mut labs: Vec<(&String, &Lab)>) -> String {
     // Chapter by chapter, and within a chapter as `cargo lab list` does it.
-    labs.sort_by_key(|(id, lab)| (place(&lab.chapter), lab.kind(), *id));
+    labs.sort_by_key(|(id, lab)| (place(&lab.chapter), lab.kind(), lab.minutes, *id));
     let up = "../".repeat(page.path.components().count() - 1);
     let mut table = String::from("| lab | kind | | minutes |\n|---|---|---|---:|\n");
     for (id, lab) in labs {
