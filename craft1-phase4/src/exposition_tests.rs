@@ -113,9 +113,10 @@ fn a_family_has_one_head_and_a_sample_for_each_node_in_the_order_of_the_file() {
 }
 
 #[test]
-fn labels_are_escaped() {
-    let text = rendered(&statuses(&[r#""a""b",h:1,we\b,e u,4,16,200"#]));
-    assert!(text.contains(r#"{id="a\"b",role="we\\b",region="e u"}"#), "{text}");
+fn labels_are_escaped_as_the_format_says_and_in_no_other_way() {
+    // A blank that does not break, as it comes with a name from a page. Rust would escape it.
+    let text = rendered(&statuses(&["\"a\"\"b\",h:1,we\\b,e\u{a0}u,4,16,200"]));
+    assert!(text.contains("{id=\"a\\\"b\",role=\"we\\\\b\",region=\"e\u{a0}u\"}"), "{text}");
 }
 
 #[test]
