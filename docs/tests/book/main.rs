@@ -69,6 +69,11 @@ fn the_page_about_options_shows_what_the_program_says() {
 }
 
 #[test]
+fn every_lab_that_a_page_names_exists() {
+    assert_none(&tasks::unknown(&Book::read()));
+}
+
+#[test]
 fn every_command_is_one_that_its_program_understands() {
     assert_none(&commands::misunderstood(&Book::read()));
 }

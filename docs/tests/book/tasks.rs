@@ -107,6 +107,24 @@ fn place(chapter: &Path) -> (usize, bool, PathBuf) {
     (chapter.components().count(), chapter.ends_with("final.md"), chapter.to_owned())
 }
 
+/// Names of labs that are not there.
+pub(crate) fn unknown(book: &Book) -> Vec<String> {
+    let catalog = catalog();
+    let of = |page: &Page| {
+        let names = unknown_in(&page.text, &catalog).into_iter();
+        names.map(|id| format!("{}: there is no lab {id}", page.path.display())).collect::<Vec<_>>()
+    };
+    book.pages.iter().flat_map(of).collect()
+}
+
+/// A lab is called by the short name of its phase and some words.
+fn unknown_in<'a>(text: &'a str, catalog: &BTreeMap<String, Lab>) -> Vec<&'a str> {
+    let phases: Vec<&str> = catalog.keys().filter_map(|id| Some(id.split_once('-')?.0)).collect();
+    let words = text.split(|it: char| !(it.is_ascii_alphanumeric() || it == '-'));
+    let is_name = |id: &&str| id.split_once('-').is_some_and(|(phase, _)| phases.contains(&phase));
+    words.filter(is_name).filter(|id| !catalog.contains_key(*id)).collect()
+}
+
 #[test]
 fn a_chapter_that_does_not_say_what_its_labs_say_is_found() {
     let lab = |text: &str| toml::from_str::<Lab>(text).unwrap();
@@ -122,6 +140,7 @@ fn a_chapter_that_does_not_say_what_its_labs_say_is_found() {
     assert!(text.contains(rows), "{text}");
     assert_eq!(with_table(&page(&text), &catalog).as_ref(), Ok(&text), "it is then content");
     assert!(with_table(&page("no table"), &catalog).is_err());
+    assert_eq!(unknown_in("`a-measure`, a-chart. b-build z-none", &catalog), ["a-chart", "z-none"]);
     let other = crate::page::page("docs/src/c.md", "no table");
     assert_eq!(with_table(&other, &catalog), Ok("no table".to_owned()));
 }
