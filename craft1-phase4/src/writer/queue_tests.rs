@@ -29,13 +29,12 @@ fn wake_ups(rest: Rest, pushes: usize) -> usize {
 
 #[test]
 fn a_thread_without_work_is_woken_by_the_first_request_and_by_no_other() {
-    assert_eq!(wake_ups(Rest::Lines, 10), 1);
+    assert_eq!([1, 10].map(|pushes| wake_ups(Rest::Lines, pushes)), [1, 1]);
 }
 
 #[test]
 fn a_thread_that_lets_lines_gather_is_woken_once_a_batch_is_full_and_not_before() {
-    assert_eq!(wake_ups(Rest::FullBatch(LONG), 2), 0);
-    assert_eq!(wake_ups(Rest::FullBatch(LONG), 10), 1);
+    assert_eq!([2, 3, 10].map(|pushes| wake_ups(Rest::FullBatch(LONG), pushes)), [0, 1, 1]);
 }
 
 #[test]
@@ -73,6 +72,13 @@ fn who_waits_for_a_verdict_does_not_wait_for_company() {
         // The end of a rest that should not be.
         assert_eq!(taken(&queue, || queue.close()), (b"a\n".to_vec(), false), "{ack:?}");
     }
+}
+
+#[test]
+fn a_thread_without_work_rests_until_there_are_lines() {
+    let queue = queue(Ack::Stored);
+    let comes = || drop(queue.push(b"a\n", 1).unwrap());
+    assert_eq!(taken(&queue, comes), (b"a\n".to_vec(), true));
 }
 
 #[test]
