@@ -5,7 +5,7 @@
 //! Where a set has no slot for a newcomer, the client that was silent longest makes room.
 //!
 //! What always holds:
-//! - A window is only ever what [`Counter::check`] made of it, or unused. So no slot admits more
+//! - A window is only ever what `Counter::check` made of it, or unused. So no slot admits more
 //!   than the limit allows, whatever threads do to it at once.
 //! - A window is made unused only by the thread that has the slot for itself, between two keys.
 //! - Who is still in its window makes room only where all of its set are. Then it is forgotten,
